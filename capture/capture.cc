@@ -1,0 +1,88 @@
+#include "capture/capture.h"
+
+#include <fmt/format.h>
+
+namespace tapedeck::capture {
+namespace {
+
+constexpr uint64_t kPacketsPerLook = 1024;  // at the clock
+constexpr int64_t kProgressInterval_ns = 100'000'000;
+
+// Tells the listener how far the capture is, now and then.
+class ProgressTicker {
+ public:
+  ProgressTicker(const ProgressListener& listener, const core::Clock& clock) : listener_(listener), clock_(clock) {}
+
+  void look(const PcapSource& source, const Recorder& recorder, const tape::TapeWriter& writer) {
+    if (!listener_ || recorder.counts().packets % kPacketsPerLook != 0) return;
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns < due_ns_) return;
+    due_ns_ = now_ns + kProgressInterval_ns;
+    listener_({source.stream().position(), source.stream().size(), recorder.counts().packets, writer.records()});
+  }
+
+ private:
+  const ProgressListener& listener_;
+  const core::Clock& clock_;
+  int64_t due_ns_ = 0;
+};
+
+// Reads until the end, damage, or a signal; `summary` is told which.
+core::Status read_all(PcapSource& source, Recorder& recorder, const tape::TapeWriter& writer,
+                      const core::StopFlag& stop, ProgressTicker ticker, Summary& summary) {
+  CapturedPacket packet;
+  while (!stop.requested()) {
+    ticker.look(source, recorder, writer);
+    switch (source.next(packet)) {
+      case PcapSource::Next::kPacket: TD_TRY(recorder.record(packet)); break;
+      case PcapSource::Next::kEnd: return {};
+      case PcapSource::Next::kDamaged:
+        if (stop.requested()) break;  // the signal broke off a read
+        summary.damage = source.damage();
+        return recorder.note_cut_file();
+    }
+  }
+  summary.interrupted = true;
+  return {};
+}
+
+void count(const Recorder& recorder, const tape::TapeWriter& writer, Summary& summary) {
+  summary.packets = recorder.counts();
+  summary.feed = recorder.feed().counts();
+  summary.messages = recorder.feed().messages();
+  summary.flows = recorder.feed().flows().size();
+  summary.untracked_packets = recorder.feed().flows().untracked_packets();
+  summary.records = writer.records();
+  summary.topics = writer.topic_count();
+  summary.gaps = writer.gaps();
+  summary.messages_lost = writer.messages_lost();
+}
+
+uint64_t size_of(const tape::Manifest& manifest) {
+  uint64_t bytes = manifest.ledger_bytes;
+  for (const tape::LaneSummary& lane : manifest.lanes) bytes += lane.bytes;
+  return bytes;
+}
+
+}  // namespace
+
+core::Result<Summary> capture(const CaptureOptions& options, const core::StopFlag& stop,
+                              const ProgressListener& listener, const core::Clock& clock) {
+  const int64_t started_ns = clock.monotonic_ns();
+  TD_ASSIGN(PcapSource source, PcapSource::open(options.input));
+  TD_ASSIGN(tape::TapeWriter writer, tape::TapeWriter::create(options.output, options.tape, clock));
+  Recorder recorder(writer, fmt::format("pcap:{}", options.input.filename().string()), source.link_type(),
+                    options.feed);
+  Summary summary;
+  summary.tape = options.output;
+  core::Status recorded = read_all(source, recorder, writer, stop, ProgressTicker(listener, clock), summary);
+  core::Result<tape::Manifest> manifest = writer.seal();
+  TD_TRY(std::move(recorded));
+  TD_TRY(manifest);
+  count(recorder, writer, summary);
+  summary.bytes = size_of(*manifest);
+  summary.elapsed_ns = clock.monotonic_ns() - started_ns;
+  return summary;
+}
+
+}  // namespace tapedeck::capture

@@ -1,0 +1,71 @@
+// The Black Box: receives a replay and calls handlers with whole blocks of records, on M worker threads. One SUB thread
+// looks at envelopes only and pushes frames on to the workers over inproc; decompression, checksums and the walk over
+// records happen there. Nothing is copied between the socket and the handler. It ends with a receipt.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/blackbox/topic_table.h"
+#include "engine/core/clock.h"
+#include "engine/core/status.h"
+#include "engine/core/stop.h"
+#include "engine/tape/block.h"
+#include "engine/transport/receipt.h"
+
+namespace tapedeck::blackbox {
+
+// A block, as a handler sees it. Everything in it is valid only during the call.
+struct Block {
+  core::Lane lane{};
+  uint32_t pass = 0;             // which loop of the replay
+  uint64_t wire_sequence = 0;    // of the first record, within the lane
+  const tape::BlockView& records;  // iterate over it for RecordView
+  const TopicTable& topics;        // names by topic id
+};
+
+// What the user supplies, one for each worker: nothing in it is shared unless the user shares it.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  // Called on one worker's thread. An exception ends the run with an error.
+  virtual void on_block(const Block& block) = 0;
+};
+using HandlerFactory = std::function<std::unique_ptr<Handler>(unsigned worker)>;
+
+enum class Dispatch {
+  kByLane,  // a lane always goes to the same worker, so its records are handled in order
+  kAny,     // any idle worker takes the next run: more even, no order
+};
+
+struct Options {
+  std::string endpoint;                   // of the replay
+  unsigned workers = 1;                   // at least 1
+  Dispatch dispatch = Dispatch::kByLane;
+  std::string name;                       // for the replay's report; host:pid if empty
+  uint64_t queue_bytes = 64u << 20;       // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
+                                          // is full nothing is read from the one before it, up to the replay, which waits.
+  int64_t silence_ns = 10'000'000'000;    // without any sign of the replay before it is taken for dead
+  int64_t verdict_timeout_ns = 10'000'000'000;  // for the replay's answer to the receipt
+};
+
+struct Outcome {
+  transport::Receipt receipt;
+  bool interrupted = false;     // by the stop flag
+  bool acknowledged = false;    // the replay answered the receipt
+  bool equal = false;           // and found it equal to what it sent
+  std::string verdict;          // its sentence
+};
+
+// Subscribes, waits for a replay as long as it takes, handles all of it, and reports to it. Blocks until the tape has
+// ended, the replay is dead, or `stop` is set. Errors: bad endpoint or options (kUsage), sockets, a handler that threw.
+[[nodiscard]] core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler,
+                                        const core::StopFlag& stop, const core::Clock& clock = core::system_clock());
+
+// Makes glibc keep the memory of large messages instead of giving it back to the system with each: worth a third of the
+// throughput. Call it early in a program that subscribes; it concerns the whole process.
+void keep_message_memory();
+
+}  // namespace tapedeck::blackbox

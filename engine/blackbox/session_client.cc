@@ -1,0 +1,88 @@
+#include "engine/blackbox/session_client.h"
+
+#include <algorithm>
+
+namespace tapedeck::blackbox {
+namespace {
+
+constexpr int64_t kHelloInterval_ns = 1'000'000'000;
+constexpr int64_t kProgressInterval_ns = 100'000'000;
+
+}  // namespace
+
+SessionClient::SessionClient(zmq::context_t& context, std::string name, uint64_t publisher, const core::Clock& clock,
+                             std::atomic<int64_t>& clock_offset_ns)
+    : dealer_(context, zmq::socket_type::dealer),
+      name_(std::move(name)),
+      publisher_(publisher),
+      clock_(clock),
+      clock_offset_ns_(clock_offset_ns) {
+  dealer_.set(zmq::sockopt::linger, 0);
+}
+
+core::Status SessionClient::connect(const std::string& endpoint) { return transport::connect(dealer_, endpoint); }
+
+void SessionClient::send(const transport::SessionMessage& message) {
+  // Not sent when the queue is full, which is when nobody answers: then all of it will be said again.
+  const std::string text = transport::encode(message);
+  dealer_.send(zmq::buffer(text), zmq::send_flags::dontwait);
+}
+
+bool SessionClient::step(uint64_t records, std::chrono::milliseconds wait) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (!welcomed_ && now_ns >= next_hello_ns_) {
+    send(transport::Hello{.publisher = publisher_, .name = name_});
+    next_hello_ns_ = now_ns + kHelloInterval_ns;
+  }
+  if (welcomed_ && now_ns >= next_progress_ns_) {
+    send(transport::Progress{.records = records, .sent_ns = static_cast<int64_t>(clock_.now().value)});
+    next_progress_ns_ = now_ns + kProgressInterval_ns;
+  }
+  bool heard = false;
+  dealer_.set(zmq::sockopt::rcvtimeo, static_cast<int>(wait.count()));
+  zmq::message_t message;
+  while (dealer_.recv(message)) {
+    receive(transport::bytes_of(message));
+    heard = true;
+    dealer_.set(zmq::sockopt::rcvtimeo, 0);
+  }
+  return heard;
+}
+
+void SessionClient::receive(core::Bytes bytes) {
+  const auto message = transport::decode_session_message(bytes);
+  if (!message) return;  // not from a replay of our version
+  if (const auto* welcome = std::get_if<transport::Welcome>(&*message)) {
+    welcomed_ = welcome->publisher == publisher_;
+  } else if (const auto* pong = std::get_if<transport::Pong>(&*message)) {
+    note_offset(*pong);
+  } else if (const auto* verdict = std::get_if<transport::Verdict>(&*message)) {
+    verdict_ = *verdict;
+  }
+}
+
+// Four time stamps, as in NTP; the exchange with the shortest round trip is the one to believe.
+void SessionClient::note_offset(const transport::Pong& pong) {
+  const auto now_ns = static_cast<int64_t>(clock_.now().value);
+  const int64_t round_trip_ns = (now_ns - pong.progress_sent_ns) - (pong.sent_ns - pong.received_ns);
+  if (round_trip_ns < 0 || round_trip_ns >= round_trip_best_ns_) return;
+  round_trip_best_ns_ = round_trip_ns;
+  clock_offset_ns_.store(((pong.received_ns - pong.progress_sent_ns) + (pong.sent_ns - now_ns)) / 2);
+}
+
+std::optional<transport::Verdict> SessionClient::settle(const transport::Receipt& receipt, int64_t timeout_ns) {
+  const int64_t deadline_ns = clock_.monotonic_ns() + timeout_ns;
+  int64_t next_receipt_ns = 0;
+  while (!verdict_ && clock_.monotonic_ns() < deadline_ns) {
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns >= next_receipt_ns) {
+      if (!welcomed_) send(transport::Hello{.publisher = publisher_, .name = name_});
+      send(receipt);
+      next_receipt_ns = now_ns + kHelloInterval_ns;
+    }
+    step(receipt.records, transport::kPollInterval);
+  }
+  return verdict_;
+}
+
+}  // namespace tapedeck::blackbox

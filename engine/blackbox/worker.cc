@@ -1,0 +1,79 @@
+#include "engine/blackbox/worker.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace tapedeck::blackbox {
+
+using tape::Damage;
+
+Worker::Worker(const WorkerContext& context, zmq::socket_t pull, std::unique_ptr<Handler> handler)
+    : context_(context), pull_(std::move(pull)), handler_(std::move(handler)) {}
+
+void Worker::run() {
+  zmq::message_t frame;
+  try {
+    while (pull_.recv(frame)) {
+      handle_frame(transport::bytes_of(frame));
+      frame.rebuild();  // gives the memory back before the next wait
+      frames_.fetch_add(1, std::memory_order_release);
+    }
+  } catch (const zmq::error_t&) {
+    // ETERM: the context was shut down, which is how a worker ends.
+  }
+  pull_.close();
+}
+
+void Worker::handle_frame(core::Bytes frame) {
+  transport::Envelope envelope;
+  TD_CHECK(transport::read_envelope(frame, envelope) == transport::FrameError::kNone);  // the SUB thread has checked
+  RunPiece piece;
+  handle_run(envelope, transport::run_of(frame), piece);
+  record_bytes_ += piece.record_bytes;
+  records_lost_ += envelope.record_count - piece.digest.records;
+  records_.store(records_.load(std::memory_order_relaxed) + piece.digest.records, std::memory_order_relaxed);
+  context_.accounts.add(core::Lane(envelope.lane), envelope.wire_sequence, envelope.record_count, piece);
+  const auto now_ns = static_cast<int64_t>(context_.clock.now().value) + context_.clock_offset_ns.load();
+  const int64_t late_ns = now_ns - static_cast<int64_t>(envelope.scheduled_ns);
+  lateness_.record(static_cast<uint64_t>(std::max<int64_t>(late_ns, 0)), piece.digest.records);
+}
+
+void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, RunPiece& piece) {
+  uint64_t walked = 0;  // records, sound or not
+  while (!run.empty()) {
+    tape::BlockView view;
+    const Damage damage = opener_.open(run, view);
+    const bool framed = damage != Damage::kHeader && damage != Damage::kVersion && damage != Damage::kCut;
+    if (!framed || view.header.magic != tape::kBlockMagic || view.header.record_count > envelope.record_count - walked) {
+      ++damaged_blocks_;  // and nothing behind it can be found
+      return;
+    }
+    walked += view.header.record_count;
+    run = run.subspan(tape::frame_size(view.header));
+    if (damage != Damage::kNone) {
+      ++damaged_blocks_;
+      continue;
+    }
+    call_handler({.lane = core::Lane(envelope.lane),
+                  .pass = envelope.pass,
+                  .wire_sequence = envelope.wire_sequence + walked - view.header.record_count,
+                  .records = view,
+                  .topics = context_.topics});
+    // The opener computed this checksum from the bytes that the handler was given.
+    piece.digest.add(view.header.record_count, view.header.raw_crc, view.header.raw_size);
+    piece.record_bytes += view.header.raw_size;
+  }
+}
+
+void Worker::call_handler(const Block& block) {
+  if (!failure_.empty()) return;
+  try {
+    handler_->on_block(block);
+  } catch (const std::exception& error) {
+    failure_ = fmt::format("the handler threw at record {} of lane {}: {}", block.wire_sequence, block.lane, error.what());
+  } catch (...) {
+    failure_ = fmt::format("the handler threw at record {} of lane {}", block.wire_sequence, block.lane);
+  }
+}
+
+}  // namespace tapedeck::blackbox

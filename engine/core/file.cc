@@ -1,0 +1,159 @@
+#include "engine/core/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace tapedeck::core {
+
+std::string system_error(int error_number) { return std::generic_category().message(error_number); }
+
+Result<File> File::open(const std::filesystem::path& path, Mode mode) {
+  const int flags = mode == Mode::kRead ? O_RDONLY : O_RDWR | O_CREAT | O_EXCL;
+  File file;
+  file.fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  if (file.fd_ < 0) {
+    return fail("cannot {} {}: {}", mode == Mode::kRead ? "open" : "create", path.string(), system_error(errno));
+  }
+  file.path_ = path;
+  struct stat info {};
+  if (fstat(file.fd_, &info) != 0) return fail("cannot stat {}: {}", path.string(), system_error(errno));
+  if (S_ISDIR(info.st_mode)) return fail("{} is a directory, not a file", path.string());
+  return file;
+}
+
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = std::exchange(other.fd_, -1);
+    path_ = std::move(other.path_);
+  }
+  return *this;
+}
+
+File::~File() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<uint64_t> File::size() const {
+  struct stat info {};
+  if (fstat(fd_, &info) != 0) return fail("cannot stat {}: {}", path_.string(), system_error(errno));
+  return static_cast<uint64_t>(info.st_size);
+}
+
+Status File::read_at(uint64_t offset, MutableBytes out) const {
+  while (!out.empty()) {
+    const ssize_t n = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot read {} at offset {}: {}", path_.string(), offset, system_error(errno));
+    if (n == 0) {
+      return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
+                       path_.string(), offset, out.size());
+    }
+    out = out.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return {};
+}
+
+Status File::append(Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot write {}: {}", path_.string(), system_error(errno));
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+Status File::truncate(uint64_t size) {
+  if (ftruncate(fd_, static_cast<off_t>(size)) != 0 || lseek(fd_, 0, SEEK_END) < 0) {
+    return fail("cannot truncate {}: {}", path_.string(), system_error(errno));
+  }
+  return {};
+}
+
+Status File::sync() {
+  if (fdatasync(fd_) != 0) return fail("cannot sync {}: {}", path_.string(), system_error(errno));
+  return {};
+}
+
+Status File::close() {
+  if (::close(std::exchange(fd_, -1)) != 0) return fail("cannot close {}: {}", path_.string(), system_error(errno));
+  return {};
+}
+
+Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory, Kind kind,
+                                          std::string_view busy_hint) {
+  DirectoryLock lock;
+  lock.fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock.fd_ < 0) return fail("cannot open {}: {}", directory.string(), system_error(errno));
+  if (flock(lock.fd_, (kind == Kind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return fail("{} is in use: {}", directory.string(), busy_hint);
+    return fail("cannot lock {}: {}", directory.string(), system_error(errno));
+  }
+  return lock;
+}
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t size_max) {
+  TD_ASSIGN(const File file, File::open(path, File::Mode::kRead));
+  // To its end rather than to its size, which pipes and /proc give as zero.
+  std::string text;
+  for (size_t size = 0;;) {
+    if (size > size_max) return fail("{} has more than the {} bytes it may have", path.string(), size_max);
+    if (size == text.size()) text.resize(std::max<size_t>(4096, 2 * size));
+    const ssize_t n = ::read(file.fd(), text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot read {}: {}", path.string(), system_error(errno));
+    size += static_cast<size_t>(n);
+    if (n > 0) continue;
+    text.resize(size);
+    return text;
+  }
+}
+
+Status replace_text_file(const std::filesystem::path& path, std::string_view text) {
+  std::filesystem::path temporary = path;
+  temporary += ".new";
+  ::unlink(temporary.c_str());  // left by a process that was killed here
+  TD_ASSIGN(File file, File::open(temporary, File::Mode::kCreate));
+  Status written = file.append(as_bytes(text)).and_then([&] { return file.sync(); });
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    if (!written) return written;
+    return fail("cannot replace {}: {}", path.string(), system_error(error));
+  }
+  return {};
+}
+
+Status make_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directory(path, error);
+  if (error) return fail("cannot create the directory {}: {}", path.string(), error.message());
+  return {};
+}
+
+}  // namespace tapedeck::core

@@ -1,0 +1,65 @@
+// Files and directories with errors that name the path and what the system said. A File owns its handle. Reads and
+// writes are whole or an error, and go on after EINTR. Not for sharing between threads, except read_at.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "engine/core/bytes.h"
+#include "engine/core/status.h"
+
+namespace tapedeck::core {
+
+class File {
+ public:
+  enum class Mode { kRead, kCreate };  // kCreate refuses a file that exists
+
+  [[nodiscard]] static Result<File> open(const std::filesystem::path& path, Mode mode);
+
+  File() = default;
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
+
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] Result<uint64_t> size() const;
+
+  // Fills `out` from `offset`. A file that ends before is an error (kDamaged), never SIGBUS.
+  [[nodiscard]] Status read_at(uint64_t offset, MutableBytes out) const;
+  // Appends all of `bytes`. After an error the file may end in a part of them.
+  [[nodiscard]] Status append(Bytes bytes);
+  [[nodiscard]] Status truncate(uint64_t size);
+  [[nodiscard]] Status sync();
+  [[nodiscard]] Status close();
+
+ private:
+  int fd_ = -1;
+  std::filesystem::path path_;
+};
+
+// A lock on a directory, held until destruction and gone with the process however it ends (flock). Never waits.
+class DirectoryLock {
+ public:
+  enum class Kind { kShared, kExclusive };
+  // `busy_hint` ends the sentence when somebody else holds it: "X is in use: " + busy_hint.
+  [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory, Kind kind,
+                                                  std::string_view busy_hint);
+  DirectoryLock() = default;
+  DirectoryLock(DirectoryLock&& other) noexcept;
+  DirectoryLock& operator=(DirectoryLock&& other) noexcept;
+  ~DirectoryLock();
+
+ private:
+  int fd_ = -1;
+};
+
+[[nodiscard]] Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t size_max = 1u << 28);
+// Writes to a temporary file beside `path`, syncs it and renames it, so that a reader sees the old text or the new.
+[[nodiscard]] Status replace_text_file(const std::filesystem::path& path, std::string_view text);
+[[nodiscard]] Status make_directory(const std::filesystem::path& path);  // an existing one is fine
+[[nodiscard]] std::string system_error(int error_number);
+
+}  // namespace tapedeck::core

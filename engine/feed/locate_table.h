@@ -1,0 +1,67 @@
+// Which topic each stock locate of one session stands for. Locates are numbers of 16 bits that a feed deals out anew each
+// day and names in directory messages, often after their first use. The names hold for a *session* of the sender: the two
+// lines A and B of a feed share one session and so one table, the feeds of two markets never mix, and a new session starts
+// with a table without names. A locate that is first used unnamed gets a topic FEED/@LOCATE, which is renamed when a
+// message names it, whatever is written already; one that later names another symbol goes on in another topic, and the
+// earlier topic keeps its name. One thread; a lookup is two array accesses.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "engine/feed/sequence_tracker.h"
+#include "engine/feed/topic_book.h"
+
+namespace tapedeck::feed {
+
+class LocateTable {
+ public:
+  LocateTable(std::string_view feed, TopicBook& book) : feed_(feed), book_(&book) {}
+
+  [[nodiscard]] TopicPlace place(uint16_t locate);
+  // `symbol` is 8 characters, padded with spaces. Blank symbols, and locate 0, which stands for no instrument, name nothing.
+  [[nodiscard]] TopicPlace place(uint16_t locate, const std::byte* symbol);
+
+ private:
+  static constexpr size_t kPageSize = 256;
+  struct Entry {
+    uint64_t symbol = 0;  // as in the message; 0: not named yet
+    TopicPlace place;
+    bool used = false;
+  };
+  using Page = std::array<Entry, kPageSize>;
+
+  Entry& entry(uint16_t locate);
+  void open(Entry& entry, uint16_t locate);
+  void name(Entry& entry, uint16_t locate, uint64_t symbol);
+
+  std::string_view feed_;
+  TopicBook* book_;
+  std::array<std::unique_ptr<Page>, 65'536 / kPageSize> pages_;
+};
+
+// The tables of the sessions, at most kSessionsMax: the next takes the place of the oldest, whose locates are unnamed
+// again should that session go on.
+class LocateTables {
+ public:
+  static constexpr size_t kSessionsMax = 64;
+
+  // `feed` and `book` must outlive this.
+  LocateTables(std::string_view feed, TopicBook& book) : feed_(feed), book_(book) {}
+  [[nodiscard]] LocateTable& of(const SessionId& session);
+
+ private:
+  struct Session {
+    SessionId id;
+    LocateTable table;
+  };
+
+  std::string_view feed_;
+  TopicBook& book_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  Session* last_ = nullptr;
+  size_t oldest_ = 0;
+};
+
+}  // namespace tapedeck::feed

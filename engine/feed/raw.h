@@ -1,0 +1,23 @@
+// Takes every payload for one message, in the topic and lane of the flow's destination: what is done with protocols that
+// nobody recognises, and with all when asked to. One thread; header only, as there is nothing to it.
+#pragma once
+
+#include "engine/feed/decoder.h"
+
+namespace tapedeck::feed {
+
+class RawDecoder final : public Decoder {
+ public:
+  RawDecoder(std::string_view feed, TopicBook& book) : Decoder(Protocol::kRaw, feed, book) {}
+
+  Fit examine(Bytes, PacketHead& head) const override {
+    head = {{}, 0, 1};
+    return Fit::kFraming;
+  }
+  void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) override {
+    messages.push_back({datagram.payload, {}, place_of_flow(flow)});
+  }
+  [[nodiscard]] std::string session_text(const SessionId&) const override { return {}; }
+};
+
+}  // namespace tapedeck::feed

@@ -1,0 +1,189 @@
+#include "engine/tape/block.h"
+
+#include <lz4.h>
+
+#include "engine/core/crc32c.h"
+
+namespace tapedeck::tape {
+namespace {
+
+constexpr size_t kHeaderCrcOffset = offsetof(BlockHeader, header_crc);
+
+bool sizes_are_possible(const BlockHeader& h) {
+  const uint32_t size_max = h.magic == kIndexMagic ? kIndexBytesMax : kBlockBytesMax;
+  if (h.stored_size % 8 != 0 || h.stored_size > size_max || h.raw_size > size_max) return false;
+  const bool is_block = h.magic == kBlockMagic;
+  const bool is_compressed = is_block && codec_of(h) != Codec::kNone;  // nothing but blocks is
+  if (!is_compressed && h.raw_size > h.stored_size) return false;
+  return !is_block || (h.record_count > 0 && h.raw_size / kRecordHeadSize >= h.record_count);
+}
+
+}  // namespace
+
+std::string_view codec_name(Codec codec) {
+  switch (codec) {
+    case Codec::kNone: return "none";
+    case Codec::kLz4: return "lz4";
+  }
+  return "unknown";
+}
+
+std::string_view damage_name(Damage damage) {
+  switch (damage) {
+    case Damage::kNone: return "none";
+    case Damage::kHeader: return "header damaged";
+    case Damage::kVersion: return "of another version";
+    case Damage::kCut: return "cut short";
+    case Damage::kStored: return "checksum of the stored bytes is wrong";
+    case Damage::kRaw: return "checksum of the records is wrong";
+    case Damage::kStructure: return "contents make no sense";
+    case Damage::kRepeated: return "repeats records of an earlier block";
+  }
+  return "unknown damage";
+}
+
+Damage read_header(Bytes frame, BlockHeader& header) {
+  if (frame.size() < kHeaderSize) return Damage::kCut;
+  std::memcpy(&header, frame.data(), kHeaderSize);
+  if (!is_frame_magic(header.magic)) return Damage::kHeader;
+  if (core::crc32c(frame.first(kHeaderCrcOffset)) != header.header_crc) return Damage::kHeader;
+  if (header.version != kFormatVersion) return Damage::kVersion;
+  if (!sizes_are_possible(header)) return Damage::kHeader;
+  return Damage::kNone;
+}
+
+Damage verify_frame(Bytes frame, BlockHeader& header) {
+  if (const Damage damage = read_header(frame, header); damage != Damage::kNone) return damage;
+  if (frame.size() < frame_size(header)) return Damage::kCut;
+  const Bytes stored = frame.subspan(kHeaderSize, header.stored_size);
+  if (codec_of(header) != Codec::kNone) {
+    return core::crc32c(stored) == header.stored_crc ? Damage::kNone : Damage::kStored;
+  }
+  // One pass for both checksums: that of the stored bytes goes on where that of the records ends.
+  const uint32_t raw_crc = core::crc32c(stored.first(header.raw_size));
+  const uint32_t stored_crc = core::crc32c(stored.subspan(header.raw_size), raw_crc);
+  if (stored_crc != header.stored_crc) return Damage::kStored;
+  return raw_crc == header.raw_crc ? Damage::kNone : Damage::kRaw;
+}
+
+Damage BlockOpener::open(Bytes frame, BlockView& block) {
+  BlockHeader header;
+  if (const Damage damage = verify_frame(frame, header); damage != Damage::kNone) return damage;
+  return open_verified(frame, header, block);
+}
+
+Damage BlockOpener::open_verified(Bytes frame, const BlockHeader& header, BlockView& block) {
+  if (header.magic != kBlockMagic) return Damage::kStructure;
+  if ((header.codec_and_flags & kUnknownFlags) != 0) return Damage::kVersion;
+  block.header = header;
+  const Bytes stored = frame.subspan(kHeaderSize, header.stored_size);
+  if (codec_of(header) == Codec::kNone) {
+    block.records = RecordRange(stored.first(header.raw_size), has_source_time(header));
+    block.side_column = stored.subspan(header.raw_size);
+    return Damage::kNone;
+  }
+  if (codec_of(header) != Codec::kLz4) return Damage::kVersion;
+  const auto side = side_column_of(stored);
+  if (!side) return Damage::kStructure;
+  block.side_column = *side;
+  if (const Damage damage = decompress(stored.first(stored.size() - side->size()), header); damage != Damage::kNone) {
+    return damage;
+  }
+  block.records = RecordRange(Bytes(scratch_).first(header.raw_size), has_source_time(header));
+  return Damage::kNone;
+}
+
+Damage BlockOpener::decompress(Bytes payload, const BlockHeader& header) {
+  if (scratch_.size() < header.raw_size) scratch_.resize(header.raw_size);
+  const int size =
+      LZ4_decompress_safe(reinterpret_cast<const char*>(payload.data()), reinterpret_cast<char*>(scratch_.data()),
+                          static_cast<int>(payload.size()), static_cast<int>(header.raw_size));
+  if (size < 0 || static_cast<uint32_t>(size) != header.raw_size) return Damage::kRaw;
+  return core::crc32c(Bytes(scratch_).first(header.raw_size)) == header.raw_crc ? Damage::kNone : Damage::kRaw;
+}
+
+Damage check_records(const BlockView& block) {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  for (const RecordView record : block) {
+    const uint64_t time_ns = record.capture_time().value;
+    if (time_ns < block.header.time_min_ns || time_ns > block.header.time_max_ns) return Damage::kStructure;
+    ++count;
+    bytes += record.bytes().size();
+  }
+  const bool whole = count == block.header.record_count && bytes == block.header.raw_size;
+  return whole ? Damage::kNone : Damage::kStructure;
+}
+
+void stamp_header(MutableBytes frame, BlockHeader& header) {
+  const Bytes stored = frame.subspan(kHeaderSize);
+  header.stored_size = static_cast<uint32_t>(stored.size());
+  if (codec_of(header) == Codec::kNone) {
+    header.raw_crc = core::crc32c(stored.first(header.raw_size));
+    header.stored_crc = core::crc32c(stored.subspan(header.raw_size), header.raw_crc);
+  } else {
+    header.stored_crc = core::crc32c(stored);  // the caller has set raw_crc, before it compressed
+  }
+  std::memcpy(frame.data(), &header, kHeaderSize);
+  header.header_crc = core::crc32c(Bytes(frame).first(kHeaderCrcOffset));
+  core::store_le(frame.data() + kHeaderCrcOffset, header.header_crc);
+}
+
+BlockBuilder::BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_t records_bytes)
+    : records_bytes_max_(records_bytes), has_source_time_(has_source_time) {
+  header_.codec_and_flags = has_source_time ? kHasSourceTime : 0;
+  header_.lane = lane.value;
+  header_.tape_id = tape.value;
+  frame_.resize(kHeaderSize + records_bytes);
+}
+
+void BlockBuilder::add_verbatim(Bytes records, uint32_t count, Nanos time_min, Nanos time_max, uint64_t payload_bytes) {
+  std::memcpy(extend(records.size(), time_min.value, time_max.value), records.data(), records.size());
+  payload_bytes_ += payload_bytes;
+  header_.record_count += count;
+}
+
+core::Result<size_t> BlockBuilder::compress_lz4(size_t raw_size) {
+  const Bytes raw = Bytes(frame_).subspan(kHeaderSize, raw_size);
+  const int bound = LZ4_compressBound(static_cast<int>(raw_size));
+  if (compressed_.size() < kHeaderSize + static_cast<size_t>(bound)) compressed_.resize(kHeaderSize + bound);
+  const int size = LZ4_compress_default(reinterpret_cast<const char*>(raw.data()),
+                                        reinterpret_cast<char*>(compressed_.data() + kHeaderSize),
+                                        static_cast<int>(raw_size), bound);
+  if (size <= 0) return core::fail("lz4 failed on a block of {} bytes", raw_size);
+  return static_cast<size_t>(size) < raw_size ? static_cast<size_t>(size) : 0;
+}
+
+core::Result<Bytes> BlockBuilder::seal(Codec codec, bool with_side_column) {
+  TD_CHECK(!empty());
+  const size_t raw_size = used_ - kHeaderSize;
+  size_t compressed_size = 0;
+  if (codec == Codec::kLz4) {
+    TD_ASSIGN(compressed_size, compress_lz4(raw_size));
+    if (compressed_size == 0) codec = Codec::kNone;
+  }
+  header_.raw_size = static_cast<uint32_t>(raw_size);
+  header_.codec_and_flags = static_cast<uint8_t>((has_source_time_ ? kHasSourceTime : 0) | static_cast<uint8_t>(codec));
+  if (codec == Codec::kNone) return finish_frame(frame_, used_, with_side_column);
+  header_.raw_crc = core::crc32c(Bytes(frame_).subspan(kHeaderSize, raw_size));
+  // A compressed block needs its column, even an empty one, to tell where the payload ends.
+  return finish_frame(compressed_, kHeaderSize + compressed_size, true);
+}
+
+Bytes BlockBuilder::finish_frame(std::vector<std::byte>& frame, size_t end, bool with_side_column) {
+  const Bytes column = ordinals_.finish(end - kHeaderSize);
+  if (with_side_column) {
+    if (frame.size() < end + column.size()) frame.resize(end + column.size());
+    std::memcpy(frame.data() + end, column.data(), column.size());
+    end += column.size();
+  }
+  const MutableBytes whole = MutableBytes(frame).first(end);
+  stamp_header(whole, header_);
+  header_.first_sequence += header_.record_count;
+  header_.record_count = 0;
+  payload_bytes_ = 0;
+  used_ = kHeaderSize;
+  return whole;
+}
+
+}  // namespace tapedeck::tape

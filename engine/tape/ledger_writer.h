@@ -1,0 +1,29 @@
+// Writes ledger.seg, the loss ledger of a tape: a segment of kind ledger with frames of entries. For one thread; owned
+// by TapeWriter. Entries are written a frame at a time; `flush` writes those that wait.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "engine/tape/ledger.h"
+#include "engine/tape/segment_writer.h"
+
+namespace tapedeck::tape {
+
+class LedgerWriter {
+ public:
+  [[nodiscard]] static core::Result<LedgerWriter> create(const std::filesystem::path& path, TapeId tape, Nanos created);
+  [[nodiscard]] core::Status note(const Loss& loss);
+  [[nodiscard]] core::Status flush();
+  [[nodiscard]] core::Status seal();
+  [[nodiscard]] uint64_t bytes() const { return segment_.size(); }
+
+ private:
+  explicit LedgerWriter(SegmentWriter segment) : segment_(std::move(segment)) {}
+
+  SegmentWriter segment_;
+  std::vector<Loss> waiting_;
+  bool is_sealed_ = false;
+};
+
+}  // namespace tapedeck::tape

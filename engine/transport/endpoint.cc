@@ -1,0 +1,82 @@
+#include "engine/transport/endpoint.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+namespace tapedeck::transport {
+namespace {
+
+using core::ExitCode;
+using core::fail_with;
+
+constexpr std::string_view kTcp = "tcp://";
+constexpr std::string_view kIpc = "ipc://";
+
+bool is_port(std::string_view text) {
+  if (text == "*") return true;
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() && port <= 65535;
+}
+
+core::Result<Endpoint> parse_tcp(std::string_view text) {
+  const std::string_view rest = text.substr(kTcp.size());
+  const size_t colon = rest.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || !is_port(rest.substr(colon + 1))) {
+    return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT with a port of 0 to 65535, "
+                     "e.g. tcp://127.0.0.1:5555", text);
+  }
+  return Endpoint{.scheme = Scheme::kTcp,
+                  .host = std::string(rest.substr(0, colon)),
+                  .port = std::string(rest.substr(colon + 1)),
+                  .path = {}};
+}
+
+core::Result<Endpoint> parse_ipc(std::string_view text) {
+  const std::string path = std::filesystem::absolute(text.substr(kIpc.size())).lexically_normal();
+  constexpr size_t room = sizeof(sockaddr_un::sun_path) - sizeof(".session");
+  if (text.size() == kIpc.size() || path.size() > room) {
+    return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected ipc://PATH, at most {} characters with its folder",
+                     text, room);
+  }
+  return Endpoint{.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = path};
+}
+
+}  // namespace
+
+std::string Endpoint::text() const {
+  if (scheme == Scheme::kIpc) return fmt::format("ipc://{}", path);
+  return fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port);
+}
+
+core::Result<Endpoint> parse_endpoint(std::string_view text) {
+  if (text.starts_with(kTcp)) return parse_tcp(text);
+  if (text.starts_with(kIpc)) return parse_ipc(text);
+  return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT or ipc://PATH", text);
+}
+
+Endpoint session_endpoint_for(const Endpoint& data) {
+  Endpoint session = data;
+  if (data.scheme == Scheme::kTcp) session.port = "*";
+  if (data.scheme == Scheme::kIpc) session.path += ".session";
+  return session;
+}
+
+core::Status check_free(const Endpoint& endpoint) {
+  if (endpoint.scheme != Scheme::kIpc) return {};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, endpoint.path.data(), endpoint.path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool answered = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  if (answered) return core::fail("cannot bind {}: a program listens there already; choose another path", endpoint.text());
+  return {};
+}
+
+}  // namespace tapedeck::transport

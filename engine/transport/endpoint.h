@@ -1,0 +1,31 @@
+// Endpoints as users write them, checked before a socket sees them. Replays bind them, subscribers connect to them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/core/status.h"
+
+namespace tapedeck::transport {
+
+enum class Scheme { kTcp, kIpc };
+
+struct Endpoint {
+  Scheme scheme = Scheme::kTcp;
+  std::string host;  // tcp: name or address, "*" for all; IPv6 in brackets
+  std::string port;  // tcp: 0 to 65535; 0 or "*" takes a free one when bound
+  std::string path;  // ipc: of the socket file, absolute
+
+  [[nodiscard]] std::string text() const;  // as ZeroMQ takes it
+};
+
+// "tcp://HOST:PORT" or "ipc://PATH". Fails (kUsage) with what is wrong and an example.
+[[nodiscard]] core::Result<Endpoint> parse_endpoint(std::string_view text);
+
+// Where the session channel of a replay on `data` listens: a free port of the same host, or a socket file beside it.
+[[nodiscard]] Endpoint session_endpoint_for(const Endpoint& data);
+
+// Fails if a live program listens on an ipc path already; ZeroMQ itself would take the path away from it.
+[[nodiscard]] core::Status check_free(const Endpoint& endpoint);
+
+}  // namespace tapedeck::transport

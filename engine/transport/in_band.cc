@@ -1,0 +1,102 @@
+#include "engine/transport/in_band.h"
+
+#include "engine/transport/json_message.h"
+
+namespace tapedeck::transport {
+namespace {
+
+using core::fail;
+
+Message with_prefix(std::string_view prefix) {
+  Message message;
+  core::append_bytes(message, core::as_bytes(prefix));
+  return message;
+}
+
+Message with_json(std::string_view prefix, const Json& json) {
+  Message message = with_prefix(prefix);
+  core::append_bytes(message, core::as_bytes(to_text(json)));
+  return message;
+}
+
+core::Result<core::Bytes> body_after(std::string_view prefix, core::Bytes message) {
+  if (!core::as_text(message).starts_with(prefix)) return fail("no {} message", prefix);
+  return message.subspan(prefix.size());
+}
+
+}  // namespace
+
+Message encode(const Announcement& a) {
+  return with_json(kAnnouncementPrefix, {{"version", kProtocolVersion},
+                                         {"publisher", a.publisher},
+                                         {"tape", a.tape.value},
+                                         {"tape_name", a.tape_name},
+                                         {"session_endpoint", a.session_endpoint},
+                                         {"records", a.records},
+                                         {"batch_bytes", a.batch_bytes},
+                                         {"paced", a.paced}});
+}
+
+core::Result<Announcement> decode_announcement(core::Bytes message) {
+  TD_ASSIGN(const core::Bytes body, body_after(kAnnouncementPrefix, message));
+  return parse_json<Announcement>(body, [](const Json& json) {
+    return Announcement{.publisher = json.at("publisher").get<uint64_t>(),
+                        .tape = core::TapeId(json.at("tape").get<uint64_t>()),
+                        .tape_name = json.at("tape_name").get<std::string>(),
+                        .session_endpoint = json.at("session_endpoint").get<std::string>(),
+                        .records = json.at("records").get<uint64_t>(),
+                        .batch_bytes = json.at("batch_bytes").get<uint32_t>(),
+                        .paced = json.at("paced").get<bool>()};
+  });
+}
+
+Message encode(const EndOfTape& end) {
+  Json lanes = Json::array();
+  for (const auto& [lane, records] : end.records_sent) lanes.push_back({lane.value, records});
+  return with_json(kEndPrefix, {{"version", kProtocolVersion},
+                                {"publisher", end.publisher},
+                                {"interrupted", end.interrupted},
+                                {"records_sent", lanes}});
+}
+
+core::Result<EndOfTape> decode_end(core::Bytes message) {
+  TD_ASSIGN(const core::Bytes body, body_after(kEndPrefix, message));
+  return parse_json<EndOfTape>(body, [](const Json& json) {
+    EndOfTape end{.publisher = json.at("publisher").get<uint64_t>(),
+                  .interrupted = json.at("interrupted").get<bool>(),
+                  .records_sent = {}};
+    for (const Json& lane : json.at("records_sent")) {
+      end.records_sent[core::Lane(lane.at(0).get<uint16_t>())] = lane.at(1).get<uint64_t>();
+    }
+    return end;
+  });
+}
+
+// Binary, for there may be many names: tape id u64, count u32, then for each name its length as a varint and its bytes.
+Message encode(const Dictionary& dictionary) {
+  Message message = with_prefix(kDictionaryPrefix);
+  core::append_le(message, dictionary.tape.value);
+  core::append_le(message, static_cast<uint32_t>(dictionary.names.size()));
+  for (const std::string& name : dictionary.names) {
+    core::append_varint(message, name.size());
+    core::append_bytes(message, core::as_bytes(name));
+  }
+  return message;
+}
+
+core::Result<Dictionary> decode_dictionary(core::Bytes message) {
+  TD_ASSIGN(const core::Bytes body, body_after(kDictionaryPrefix, message));
+  core::ByteReader reader(body);
+  Dictionary dictionary;
+  dictionary.tape = core::TapeId(reader.le<uint64_t>());
+  const auto count = reader.le<uint32_t>();
+  if (count > reader.remaining()) return fail("dictionary of {} names in {} bytes", count, body.size());
+  dictionary.names.reserve(count);
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    dictionary.names.emplace_back(core::as_text(reader.take(reader.varint())));
+  }
+  if (!reader.at_end()) return fail("dictionary of another length than its names");
+  return dictionary;
+}
+
+}  // namespace tapedeck::transport

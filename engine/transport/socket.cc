@@ -1,0 +1,43 @@
+#include "engine/transport/socket.h"
+
+namespace tapedeck::transport {
+
+core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {
+  TD_TRY(check_free(endpoint));
+  try {
+    socket.bind(endpoint.text());
+  } catch (const zmq::error_t& error) {
+    return core::fail("cannot bind {}: {}{}", endpoint.text(), error.what(),
+                      error.num() == EADDRINUSE ? "; another program listens there: choose another port" : "");
+  }
+  return socket.get(zmq::sockopt::last_endpoint);
+}
+
+core::Status connect(zmq::socket_t& socket, const std::string& endpoint) {
+  try {
+    socket.connect(endpoint);
+  } catch (const zmq::error_t& error) {
+    return core::fail("cannot connect to {}: {}", endpoint, error.what());
+  }
+  return {};
+}
+
+zmq::message_t message_in(core::BufferLease lease, size_t offset, size_t size) {
+  core::Buffer* buffer = lease.detach();
+  const auto give_back = [](void*, void* hint) {
+    auto* sent = static_cast<core::Buffer*>(hint);
+    sent->pool->release(sent);
+  };
+  return {buffer->bytes.data() + offset, size, give_back, buffer};
+}
+
+std::string reachable(const std::string& session_endpoint, const Endpoint& data) {
+  constexpr std::string_view tcp = "tcp://";
+  if (data.scheme != Scheme::kTcp || !session_endpoint.starts_with(tcp)) return session_endpoint;
+  const size_t colon = session_endpoint.rfind(':');
+  const std::string host = session_endpoint.substr(tcp.size(), colon - tcp.size());
+  if (host != "*" && host != "0.0.0.0" && host != "[::]") return session_endpoint;
+  return fmt::format("{}{}{}", tcp, data.host, session_endpoint.substr(colon));
+}
+
+}  // namespace tapedeck::transport

@@ -1,0 +1,34 @@
+// The few things that every user of ZeroMQ here needs: errors as sentences, endpoints bound and connected, messages sent
+// and received in ways that look at a stop flag. Sockets belong to one thread. Hot paths use zmq::socket_t directly.
+#pragma once
+
+#include <zmq.hpp>
+
+#include <chrono>
+#include <string>
+
+#include "engine/core/buffer_pool.h"
+#include "engine/core/status.h"
+#include "engine/transport/endpoint.h"
+
+namespace tapedeck::transport {
+
+// How long receives and sends wait before they look at their stop flag.
+inline constexpr std::chrono::milliseconds kPollInterval{50};
+
+// Binds, and gives the endpoint with the port that it got. Fails where it is in use or cannot be, and says so.
+[[nodiscard]] core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint);
+[[nodiscard]] core::Status connect(zmq::socket_t& socket, const std::string& endpoint);
+
+// A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has sent
+// the last byte of it. Nothing is copied.
+[[nodiscard]] zmq::message_t message_in(core::BufferLease buffer, size_t offset, size_t size);
+
+[[nodiscard]] inline core::Bytes bytes_of(const zmq::message_t& message) {
+  return {message.data<std::byte>(), message.size()};
+}
+
+// Replaces the host of a session endpoint that is "*", 0.0.0.0 or [::] by the host that the data came from.
+[[nodiscard]] std::string reachable(const std::string& session_endpoint, const Endpoint& data);
+
+}  // namespace tapedeck::transport

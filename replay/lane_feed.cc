@@ -1,0 +1,124 @@
+#include "replay/lane_feed.h"
+
+#include <algorithm>
+
+namespace tapedeck::replay {
+
+using tape::Damage;
+using transport::kHeadroom;
+
+LaneFeed::LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection,
+                   size_t batch_bytes, OnDamage on_damage)
+    : tape_(tape), lane_(lane), selection_(selection), batch_bytes_(batch_bytes), on_damage_(std::move(on_damage)) {}
+
+bool LaneFeed::at_end() {
+  while (segment_ < lane_.segments.size()) {
+    const tape::Segment& segment = lane_.segments[segment_];
+    if (wanted_.empty()) wanted_ = selection_.of_segment(segment);
+    for (; block_ < wanted_.size(); ++block_) {
+      if (wanted_[block_] == Wanted::kNone) continue;
+      order_time_ = std::max(order_time_, std::max(segment.index.blocks[block_].time_min, selection_.start()));
+      return false;
+    }
+    ++segment_;
+    block_ = 0;
+    wanted_.clear();
+    file_ = core::File();
+  }
+  return true;
+}
+
+bool LaneFeed::read(Run& run) {
+  run.lane = lane_.summary.lane;
+  run.order_time = order_time_;
+  run.size = 0;
+  run.piece = {};
+  return wanted_[block_] == Wanted::kWhole ? read_whole_blocks(run) : read_part(run);
+}
+
+size_t LaneFeed::blocks_in_next_run() const {
+  const auto& blocks = lane_.segments[segment_].index.blocks;
+  size_t count = 1;
+  uint64_t bytes = blocks[block_].frame_size;
+  for (size_t i = block_ + 1; i < blocks.size() && wanted_[i] == Wanted::kWhole; ++i, ++count) {
+    const bool adjacent = blocks[i].offset == blocks[i - 1].offset + blocks[i - 1].frame_size;
+    if (!adjacent || bytes + blocks[i].frame_size > batch_bytes_) break;
+    bytes += blocks[i].frame_size;
+  }
+  return count;
+}
+
+bool LaneFeed::read_bytes(const tape::BlockRef& first, core::MutableBytes out) {
+  core::Status status;
+  if (!file_.is_open()) {
+    auto file = core::File::open(lane_.segments[segment_].path, core::File::Mode::kRead);
+    if (file) {
+      file_ = std::move(*file);
+    } else {
+      status = tl::unexpected(file.error());
+    }
+  }
+  if (status) status = file_.read_at(first.offset, out);
+  if (!status) report(first, status.error().message);
+  return status.has_value();
+}
+
+bool LaneFeed::read_whole_blocks(Run& run) {
+  const auto& blocks = lane_.segments[segment_].index.blocks;
+  const size_t count = blocks_in_next_run();
+  const tape::BlockRef& last = blocks[block_ + count - 1];
+  const core::MutableBytes bytes =
+      run.buffer.bytes().subspan(kHeadroom, last.offset + last.frame_size - blocks[block_].offset);
+  if (!read_bytes(blocks[block_], bytes)) {
+    ++block_;
+    return false;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const tape::BlockRef& ref = blocks[block_];
+    tape::BlockHeader header;
+    const Damage damage = tape::verify_frame(core::Bytes(bytes).subspan(run.size, ref.frame_size), header);
+    const bool sound = damage == Damage::kNone && tape::matches(header, ref, tape_.id(), run.lane);
+    if (!sound) {
+      // What stands before it is a run by itself; what is behind it is read again as the next one.
+      report(ref, damage == Damage::kNone ? "another block than the index says" : std::string(damage_name(damage)));
+      ++block_;
+      break;
+    }
+    run.piece.append(header.record_count, header.raw_crc, header.raw_size);
+    run.size += ref.frame_size;
+    order_time_ = std::max(order_time_, ref.time_max);
+    ++block_;
+  }
+  return run.size > 0;
+}
+
+bool LaneFeed::read_part(Run& run) {
+  const tape::BlockRef& ref = lane_.segments[segment_].index.blocks[block_];
+  if (part_.size() < ref.frame_size) part_.resize(ref.frame_size);
+  const core::MutableBytes frame = core::MutableBytes(part_).first(ref.frame_size);
+  const bool was_read = read_bytes(ref, frame);
+  ++block_;
+  if (!was_read) return false;
+  tape::BlockView block;
+  Damage damage = opener_.open(frame, block);
+  if (damage == Damage::kNone) damage = check_records(block);
+  if (damage != Damage::kNone || !tape::matches(block.header, ref, tape_.id(), run.lane)) {
+    report(ref, damage == Damage::kNone ? "another block than the index says" : std::string(damage_name(damage)));
+    return false;
+  }
+  SliceBuilder slice(run.buffer.bytes().subspan(kHeadroom), block.header, ref.first_sequence);
+  for (const tape::RecordView record : block) {
+    if (selection_.wants(record)) slice.add(record);
+  }
+  order_time_ = std::max(order_time_, std::min(ref.time_max, selection_.end()));
+  if (slice.empty()) return false;
+  run.size = slice.finish();
+  run.piece.append(slice.header().record_count, slice.header().raw_crc, slice.header().raw_size);
+  return true;
+}
+
+void LaneFeed::report(const tape::BlockRef& block, std::string what) {
+  on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, std::move(what)));
+}
+
+}  // namespace tapedeck::replay

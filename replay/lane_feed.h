@@ -1,0 +1,50 @@
+// Reads what a selection wants of one lane, run by run, into buffers that it is given: whole blocks as they lie on the
+// disk, parts of blocks as slices. Everything is verified as it is read; damage is reported and left out. One thread.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "engine/tape/lane_cursor.h"
+#include "replay/run.h"
+#include "replay/selection.h"
+#include "replay/slice.h"
+
+namespace tapedeck::replay {
+
+class LaneFeed {
+ public:
+  using OnDamage = std::function<void(const tape::DamageReport&)>;
+  // Runs have at most `batch_bytes`, unless a single block is larger.
+  LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection,
+           size_t batch_bytes, OnDamage on_damage);
+
+  // Whether nothing is left; otherwise order_time() is that of the next run.
+  [[nodiscard]] bool at_end();
+  [[nodiscard]] core::Nanos order_time() const { return order_time_; }
+
+  // Fills `run.buffer` with the next run. False if there was nothing sound or wanted in what was read: go on.
+  [[nodiscard]] bool read(Run& run);
+
+ private:
+  [[nodiscard]] bool read_whole_blocks(Run& run);
+  [[nodiscard]] bool read_part(Run& run);
+  [[nodiscard]] bool read_bytes(const tape::BlockRef& first, core::MutableBytes out);
+  [[nodiscard]] size_t blocks_in_next_run() const;
+  void report(const tape::BlockRef& block, std::string what);
+
+  const tape::TapeReader& tape_;
+  const tape::LaneContents& lane_;
+  const Selection& selection_;
+  size_t batch_bytes_;
+  OnDamage on_damage_;
+  size_t segment_ = 0;
+  size_t block_ = 0;
+  std::vector<Wanted> wanted_;  // of the blocks of segment_; empty until it is entered
+  core::File file_;             // of segment_
+  core::Nanos order_time_{};
+  tape::BlockOpener opener_;
+  std::vector<std::byte> part_;  // a block of which a part is wanted
+};
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,101 @@
+#include "replay/paced_player.h"
+
+#include <algorithm>
+
+namespace tapedeck::replay {
+namespace {
+
+constexpr int64_t kHousekeeping_ns = 100'000'000;
+
+}  // namespace
+
+PacedPlayer::PacedPlayer(const Pace& pace, core::BoundedQueue<Run>& runs, Publisher& publisher,
+                         const core::StopFlag& stop, const core::Clock& clock)
+    : pace_(pace),
+      runs_(runs),
+      publisher_(publisher),
+      stop_(stop),
+      clock_(clock),
+      tape_clock_(pace.start, clock.monotonic_ns(), pace.rate),
+      last_due_(pace.start) {}
+
+const PacedLane* PacedPlayer::earliest() const {
+  const PacedLane* best = nullptr;
+  for (const auto& [id, lane] : lanes_) {
+    if (!lane.empty() && (best == nullptr || lane.due() < best->due())) best = &lane;
+  }
+  return best;
+}
+
+// Moves runs to their lanes until no run that is still to come can hold an earlier record than those at hand: runs come in
+// the order of their first record. So no lane ever holds more than one run. False at the end of everything.
+bool PacedPlayer::fetch_runs() {
+  for (;;) {
+    if (!fetched_ && !runs_.exhausted()) fetched_ = runs_.pop(transport::kPollInterval);
+    const PacedLane* next = earliest();
+    if (!fetched_) {
+      if (runs_.exhausted()) return next != nullptr;
+      if (stop_.requested()) return false;
+      continue;
+    }
+    const bool new_pass = fetched_->pass + 1 > passes_;
+    if (next != nullptr && (new_pass || next->due() <= fetched_->order_time)) return true;
+    if (new_pass) start_pass(fetched_->pass);
+    lanes_.try_emplace(fetched_->lane, fetched_->lane).first->second.add(std::move(*fetched_));
+    fetched_.reset();
+  }
+}
+
+// A pass begins when the tape time of the one before has passed.
+void PacedPlayer::start_pass(uint32_t pass) {
+  if (pass > 0) {
+    tape_seconds_ += static_cast<double>(pace_.end - pace_.start) * 1e-9;
+    tape_clock_.restart(pace_.start, tape_clock_.deadline_ns(pace_.end));
+    last_due_ = pace_.start;
+  } else {
+    tape_clock_.restart(pace_.start, clock_.monotonic_ns());
+  }
+  passes_ = pass + 1;
+}
+
+bool PacedPlayer::wait_until(int64_t deadline_ns, const std::function<void()>& keep_house) {
+  for (;;) {
+    keep_house();
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns >= deadline_ns) return !stop_.requested();
+    if (!clock_.sleep_until(std::min(deadline_ns, now_ns + kHousekeeping_ns), stop_)) return false;
+  }
+}
+
+void PacedPlayer::run(const std::function<void()>& keep_house) {
+  while (fetch_runs()) {
+    if (!wait_until(tape_clock_.deadline_ns(earliest()->due()), keep_house)) break;
+    if (!send_due()) break;
+  }
+  if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
+}
+
+bool PacedPlayer::send_due() {
+  const int64_t now_ns = clock_.monotonic_ns();
+  const int64_t late_ns = now_ns - tape_clock_.deadline_ns(earliest()->due());
+  if (late_ns > pace_.late_limit_ns) tape_clock_.slip(late_ns);
+  const int64_t wall_minus_monotonic_ns = static_cast<int64_t>(clock_.now().value) - now_ns;
+  const core::Nanos until = std::max(tape_clock_.time_at(now_ns), earliest()->due());
+  for (auto& [id, lane] : lanes_) {
+    while (!lane.empty() && lane.due() <= until) {
+      const uint32_t pass = lane.pass();
+      Slice slice = lane.cut(until, pace_.slice_bytes_max);
+      const int64_t deadline_ns = tape_clock_.deadline_ns(slice.due);
+      const uint64_t records = slice.piece.records;
+      last_due_ = std::max(last_due_, slice.due);
+      if (!publisher_.send(std::move(slice.message), id, pass, slice.piece,
+                           static_cast<uint64_t>(deadline_ns + wall_minus_monotonic_ns))) {
+        return false;
+      }
+      pacing_.record(static_cast<uint64_t>(std::max<int64_t>(clock_.monotonic_ns() - deadline_ns, 0)), records);
+    }
+  }
+  return true;
+}
+
+}  // namespace tapedeck::replay

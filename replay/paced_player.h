@@ -1,0 +1,61 @@
+// Sends the records of a replay when they are due, by one tape clock with absolute deadlines. Records that are due together
+// go in one slice a lane, so that a replay that falls behind catches up with larger slices; when it is later than its limit
+// the clock slips. One thread, which sleeps until the next deadline.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "engine/core/bounded_queue.h"
+#include "engine/core/histogram.h"
+#include "replay/paced_lane.h"
+#include "replay/publisher.h"
+#include "replay/tape_clock.h"
+
+namespace tapedeck::replay {
+
+struct Pace {
+  core::Nanos start{};  // tape time at which a pass begins
+  core::Nanos end{};    // and at which it ends
+  double rate = 1;
+  int64_t late_limit_ns = 0;
+  size_t slice_bytes_max = 0;
+};
+
+class PacedPlayer {
+ public:
+  PacedPlayer(const Pace& pace, core::BoundedQueue<Run>& runs, Publisher& publisher, const core::StopFlag& stop,
+              const core::Clock& clock);
+
+  // Until the runs are exhausted or the stop flag is set. `keep_house` is called before every wait and at least each
+  // 100 ms.
+  void run(const std::function<void()>& keep_house);
+
+  [[nodiscard]] const core::Histogram& pacing() const { return pacing_; }  // lateness of records, in ns
+  [[nodiscard]] int64_t slipped_ns() const { return tape_clock_.slipped_ns(); }
+  [[nodiscard]] uint32_t passes() const { return passes_; }
+  [[nodiscard]] double tape_seconds() const { return tape_seconds_; }  // of tape time that were played
+
+ private:
+  [[nodiscard]] bool fetch_runs();
+  void start_pass(uint32_t pass);
+  [[nodiscard]] bool wait_until(int64_t deadline_ns, const std::function<void()>& keep_house);
+  [[nodiscard]] bool send_due();
+  [[nodiscard]] const PacedLane* earliest() const;
+
+  const Pace pace_;
+  core::BoundedQueue<Run>& runs_;
+  Publisher& publisher_;
+  const core::StopFlag& stop_;
+  const core::Clock& clock_;
+  TapeClock tape_clock_;
+  std::map<core::Lane, PacedLane> lanes_;
+  std::optional<Run> fetched_;  // the next of runs_, not yet in its lane
+  core::Histogram pacing_;
+  core::Nanos last_due_{};
+  uint32_t passes_ = 0;
+  double tape_seconds_ = 0;
+};
+
+}  // namespace tapedeck::replay

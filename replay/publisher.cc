@@ -1,0 +1,135 @@
+#include "replay/publisher.h"
+
+#include <algorithm>
+#include <random>
+
+namespace tapedeck::replay {
+namespace {
+
+constexpr int64_t kAnnouncementInterval_ns = 1'000'000'000;
+constexpr int64_t kDictionaryInterval_ns = 1'000'000'000;
+constexpr int64_t kDictionaryIntervalMax_ns = 10'000'000'000;
+constexpr uint64_t kBandwidthShare = 100;  // the repeated dictionary takes at most one part in this many
+
+uint64_t random_id() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device() | 1;  // never 0, which means nobody
+}
+
+}  // namespace
+
+Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape,
+                     const core::StopFlag& stop, const core::Clock& clock)
+    : socket_(context, zmq::socket_type::xpub),
+      on_slow_(on_slow),
+      tape_(tape),
+      stop_(stop),
+      clock_(clock),
+      id_(random_id()) {
+  socket_.set(zmq::sockopt::sndhwm, frames_max);
+  socket_.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
+  socket_.set(zmq::sockopt::xpub_nodrop, on_slow == OnSlow::kBlock);
+}
+
+core::Result<std::string> Publisher::bind(const transport::Endpoint& endpoint) {
+  return transport::bind(socket_, endpoint);
+}
+
+void Publisher::announce_as(const transport::Announcement& announcement, const transport::Dictionary& dictionary) {
+  announcement_ = transport::encode(announcement);
+  dictionary_ = transport::encode(dictionary);
+}
+
+void Publisher::repeat_in_band(bool now, bool everything) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (now || now_ns >= next_announcement_ns_) {
+    drain_subscriptions();
+    send_in_band(announcement_);
+    next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
+  }
+  const bool affordable = (record_bytes_ - bytes_at_dictionary_) / kBandwidthShare >= dictionary_.size() ||
+                          now_ns >= next_dictionary_ns_ + kDictionaryIntervalMax_ns;
+  if ((now && everything) || (now_ns >= next_dictionary_ns_ && affordable)) {
+    send_in_band(dictionary_);
+    next_dictionary_ns_ = now_ns + kDictionaryInterval_ns;
+    bytes_at_dictionary_ = record_bytes_;
+  }
+}
+
+// ZeroMQ tells us of each subscription; unread, these messages would pile up.
+void Publisher::drain_subscriptions() {
+  zmq::message_t subscription;
+  while (socket_.recv(subscription, zmq::recv_flags::dontwait)) {
+  }
+}
+
+void Publisher::send_in_band(const transport::Message& message) {
+  zmq::message_t copy(message.data(), message.size());
+  static_cast<void>(send_whole(copy));
+}
+
+void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Piece& piece, size_t run_bytes,
+                      uint64_t scheduled_ns) {
+  const uint64_t now_ns = clock_.now().value;
+  tape::LaneDigest& sent = sent_[lane];
+  transport::stamp_envelope({front, transport::kHeadroom},
+                            {.lane = lane.value,
+                             .publisher = id_,
+                             .wire_sequence = sent.records,
+                             .record_count = static_cast<uint32_t>(piece.records),
+                             .pass = pass,
+                             .scheduled_ns = scheduled_ns == 0 ? now_ns : scheduled_ns,
+                             .sent_ns = now_ns,
+                             .tape = tape_.value,
+                             .run_bytes = static_cast<uint32_t>(run_bytes)});
+  sent.add(piece.records, piece.crc, piece.record_bytes);
+  records_ += piece.records;
+  record_bytes_ += piece.record_bytes;
+  ++frames_;
+}
+
+bool Publisher::send(Run run, uint64_t scheduled_ns) {
+  stamp(run.buffer.bytes().data(), run.lane, run.pass, run.piece, run.size, scheduled_ns);
+  zmq::message_t message = transport::message_in(std::move(run.buffer), 0, transport::kHeadroom + run.size);
+  return send_whole(message);
+}
+
+bool Publisher::send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
+                     uint64_t scheduled_ns) {
+  stamp(message.data<std::byte>(), lane, pass, piece, message.size() - transport::kHeadroom, scheduled_ns);
+  return send_whole(message);
+}
+
+bool Publisher::send_whole(zmq::message_t& message) {
+  // A send that does not fit in a subscriber's queue gives up after SNDTIMEO, so that we can look around.
+  while (!socket_.send(message, zmq::send_flags::none)) {
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (waiting_since_ns_ == 0) waiting_since_ns_ = now_ns - std::chrono::nanoseconds(transport::kPollInterval).count();
+    if (stop_.requested()) return false;
+    if (on_held_back_) on_held_back_();
+  }
+  if (waiting_since_ns_ != 0) {
+    held_back_total_ns_ += held_back_ns();
+    waiting_since_ns_ = 0;
+  }
+  return true;
+}
+
+int64_t Publisher::held_back_ns() const {
+  return waiting_since_ns_ == 0 ? 0 : clock_.monotonic_ns() - waiting_since_ns_;
+}
+
+void Publisher::send_end(bool interrupted) {
+  transport::EndOfTape end{.publisher = id_, .interrupted = interrupted, .records_sent = {}};
+  for (const auto& [lane, digest] : sent_) end.records_sent[lane] = digest.records;
+  const transport::Message message = transport::encode(end);
+  zmq::message_t copy(message.data(), message.size());
+  socket_.send(copy, zmq::send_flags::none);  // not for ever: it is repeated until all receipts are in
+}
+
+void Publisher::close(int linger_ms) {
+  socket_.set(zmq::sockopt::linger, linger_ms);
+  socket_.close();
+}
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,87 @@
+// Owns the data socket of a replay: stamps envelopes, sends runs and slices without copying them, repeats the in-band
+// messages, and keeps account of what was sent. Lossless unless told otherwise: a full subscriber holds send() back. For
+// one thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "engine/core/clock.h"
+#include "engine/core/stop.h"
+#include "engine/transport/in_band.h"
+#include "engine/transport/socket.h"
+#include "replay/run.h"
+
+namespace tapedeck::replay {
+
+enum class OnSlow {
+  kBlock,  // wait for the slowest subscriber
+  kDrop,   // let PUB drop what does not fit in a subscriber's queue; it shows in that subscriber's receipt
+};
+
+class Publisher {
+ public:
+  // `frames_max`: how many frames wait for each subscriber.
+  Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, const core::StopFlag& stop,
+            const core::Clock& clock);
+
+  // Binds and gives the endpoint with the port that it got.
+  [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint);
+
+  [[nodiscard]] uint64_t id() const { return id_; }
+  // Called about each 50 ms while a send waits for a subscriber.
+  void on_held_back(std::function<void()> callback) { on_held_back_ = std::move(callback); }
+  void announce_as(const transport::Announcement& announcement, const transport::Dictionary& dictionary);
+
+  // Sends the announcement, and with `everything` the dictionary, if they are due or `now`.
+  void repeat_in_band(bool now, bool everything);
+
+  // Sends a run, or, when `message` has been filled by the caller behind kHeadroom, a slice. `scheduled_ns` is the wall
+  // time at which it was due, 0 for now. False if the replay was stopped while it waited.
+  [[nodiscard]] bool send(Run run, uint64_t scheduled_ns);
+  [[nodiscard]] bool send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
+                          uint64_t scheduled_ns);
+  void send_end(bool interrupted);
+
+  // What was sent, by lane: what each receipt must equal.
+  [[nodiscard]] const std::map<core::Lane, tape::LaneDigest>& sent() const { return sent_; }
+  [[nodiscard]] uint64_t records() const { return records_; }
+  [[nodiscard]] uint64_t record_bytes() const { return record_bytes_; }
+  [[nodiscard]] uint64_t frames() const { return frames_; }
+
+  // For how long the send that is going on has waited for a subscriber; 0 if none waits.
+  [[nodiscard]] int64_t held_back_ns() const;
+  [[nodiscard]] int64_t held_back_total_ns() const { return held_back_total_ns_; }
+
+  // Closes the socket once it has sent everything, or after `linger_ms`.
+  void close(int linger_ms);
+
+ private:
+  void stamp(std::byte* front, core::Lane lane, uint32_t pass, const Piece& piece, size_t run_bytes,
+             uint64_t scheduled_ns);
+  [[nodiscard]] bool send_whole(zmq::message_t& message);
+  void send_in_band(const transport::Message& message);
+  void drain_subscriptions();
+
+  zmq::socket_t socket_;
+  const OnSlow on_slow_;
+  const core::TapeId tape_;
+  const core::StopFlag& stop_;
+  const core::Clock& clock_;
+  const uint64_t id_;
+  transport::Message announcement_;
+  transport::Message dictionary_;
+  int64_t next_announcement_ns_ = 0;  // monotonic
+  int64_t next_dictionary_ns_ = 0;    // monotonic
+  uint64_t bytes_at_dictionary_ = 0;
+  std::map<core::Lane, tape::LaneDigest> sent_;
+  uint64_t records_ = 0;
+  uint64_t record_bytes_ = 0;
+  uint64_t frames_ = 0;
+  int64_t waiting_since_ns_ = 0;  // monotonic
+  std::function<void()> on_held_back_;
+  int64_t held_back_total_ns_ = 0;
+};
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,57 @@
+#include "replay/read_ahead.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace tapedeck::replay {
+
+ReadAhead::ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
+                     core::BufferPool& pool, const core::StopFlag& stop)
+    : tape_(tape), selection_(selection), batch_bytes_(batch_bytes), passes_(passes), pool_(pool), stop_(stop) {}
+
+void ReadAhead::run() {
+  for (uint32_t pass = 0; passes_ == 0 || pass < passes_; ++pass) {
+    if (!run_pass(pass)) break;
+  }
+  runs_.close();
+}
+
+bool ReadAhead::run_pass(uint32_t pass) {
+  std::vector<std::unique_ptr<LaneFeed>> feeds;
+  for (const tape::LaneContents& lane : tape_.lanes()) {
+    feeds.push_back(std::make_unique<LaneFeed>(tape_, lane, selection_, batch_bytes_,
+                                               [this](const auto& damage) { note_damage(damage); }));
+  }
+  bool sent_any = false;
+  core::BufferLease buffer;
+  for (;;) {
+    std::erase_if(feeds, [](const auto& feed) { return feed->at_end(); });
+    if (feeds.empty()) return sent_any;  // a pass without records would be repeated for ever
+    LaneFeed& feed = **std::min_element(feeds.begin(), feeds.end(), [](const auto& a, const auto& b) {
+      return a->order_time() < b->order_time();
+    });
+    if (!buffer) buffer = core::BufferLease(pool_.acquire(stop_));
+    if (!buffer) return false;
+    Run run;
+    run.buffer = std::move(buffer);
+    run.pass = pass;
+    if (!feed.read(run)) {
+      buffer = std::move(run.buffer);
+      continue;
+    }
+    sent_any = true;
+    if (!runs_.push(std::move(run))) return false;
+  }
+}
+
+void ReadAhead::note_damage(const tape::DamageReport& damage) {
+  const std::lock_guard lock(mutex_);
+  if (damage_.size() < kDamageKept) damage_.push_back(damage);
+}
+
+std::vector<tape::DamageReport> ReadAhead::damage() const {
+  const std::lock_guard lock(mutex_);
+  return damage_;
+}
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,44 @@
+// The read-ahead thread of a replay: reads the runs of all lanes in the order of tape time into recycled buffers and hands
+// them on through a bounded queue, pass by pass. It stops when its queue is closed.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "engine/core/bounded_queue.h"
+#include "replay/lane_feed.h"
+
+namespace tapedeck::replay {
+
+class ReadAhead {
+ public:
+  // `passes` 0: for ever.
+  ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
+            core::BufferPool& pool, const core::StopFlag& stop);
+
+  void run();
+
+  // The runs, in order of pass and order_time. Closed at the end.
+  [[nodiscard]] core::BoundedQueue<Run>& runs() { return runs_; }
+  [[nodiscard]] std::vector<tape::DamageReport> damage() const;
+
+ private:
+  static constexpr size_t kRunsAhead = 4;  // in the queue; the pool's buffers are the bound of everything in flight
+  static constexpr size_t kDamageKept = 1000;
+
+  [[nodiscard]] bool run_pass(uint32_t pass);
+  void note_damage(const tape::DamageReport& damage);
+
+  const tape::TapeReader& tape_;
+  const Selection& selection_;
+  size_t batch_bytes_;
+  uint32_t passes_;
+  core::BufferPool& pool_;
+  const core::StopFlag& stop_;
+  core::BoundedQueue<Run> runs_{kRunsAhead};
+  mutable std::mutex mutex_;
+  std::vector<tape::DamageReport> damage_;  // guarded by mutex_
+};
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,49 @@
+// Replays a tape to subscribers and proves what arrived: the whole of it behind one call. Threads: a read-ahead, the
+// session channel, ZeroMQ's I/O thread, and the caller's, which publishes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "engine/core/clock.h"
+#include "engine/core/stop.h"
+#include "replay/publisher.h"
+#include "replay/report.h"
+#include "replay/selection.h"
+
+namespace tapedeck::replay {
+
+struct Options {
+  std::string tape;      // path
+  std::string endpoint;  // to bind; tcp port 0 takes a free one
+  std::string session_endpoint;  // of the session channel; empty: a free port of the same host
+  SelectionOptions selection;
+  std::optional<double> rate;  // multiple of real time; none: as fast as it goes
+  uint32_t passes = 1;         // 0: for ever
+  unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
+  OnSlow on_slow = OnSlow::kBlock;
+  uint64_t batch_bytes = 1u << 20;        // of a run; 4 KiB to 64 MiB
+  uint64_t queue_bytes = 64u << 20;       // that wait for each subscriber. When they are full: see on_slow.
+  int64_t late_limit_ns = 100'000'000;    // records later than this are late; the clock slips when one is
+  int64_t subscriber_silence_ns = 10'000'000'000;  // without progress before a subscriber is taken for dead
+};
+
+// What to tell the user while it runs; called on the publishing thread, about each 100 ms.
+struct Status {
+  std::string endpoint;
+  std::string session_endpoint;
+  size_t joined = 0;
+  uint64_t records = 0;
+  int64_t held_back_ns = 0;  // how long the present send has waited for `slowest`
+  std::string slowest;
+  bool waiting_for_subscribers = false;
+};
+using OnStatus = std::function<void(const Status&)>;
+
+// Fails before anything is sent where the tape, the selection or an endpoint is no good; afterwards everything is in the
+// report.
+[[nodiscard]] core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
+                                       const core::Clock& clock = core::system_clock());
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,35 @@
+// A run: consecutive blocks of one lane, verified, in a pool's buffer with room in front for the envelope. What the
+// read-ahead hands to the publisher.
+#pragma once
+
+#include "engine/core/buffer_pool.h"
+#include "engine/tape/digest.h"
+#include "engine/transport/envelope.h"
+
+namespace tapedeck::replay {
+
+// What a stretch of records adds to its lane's digest.
+struct Piece {
+  uint64_t records = 0;
+  uint32_t crc = 0;
+  uint64_t record_bytes = 0;
+
+  void append(uint64_t more_records, uint32_t more_crc, uint64_t more_bytes) {
+    tape::LaneDigest digest{records, crc};
+    digest.add(more_records, more_crc, more_bytes);
+    *this = {digest.records, digest.crc, record_bytes + more_bytes};
+  }
+};
+
+struct Run {
+  core::BufferLease buffer;
+  size_t size = 0;  // of the blocks; they begin at transport::kHeadroom
+  core::Lane lane{};
+  uint32_t pass = 0;
+  core::Nanos order_time{};  // running maximum of the lane's capture times, the first record of this run included
+  Piece piece;
+
+  [[nodiscard]] core::Bytes blocks() const { return buffer.bytes().subspan(transport::kHeadroom, size); }
+};
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,150 @@
+#include "replay/session_server.h"
+
+#include <algorithm>
+
+namespace tapedeck::replay {
+namespace {
+
+constexpr size_t kPeersMax = 65'536;  // beyond it a hello is not answered
+
+}  // namespace
+
+transport::Verdict judge_receipt(const transport::Receipt& receipt,
+                                 const std::map<core::Lane, tape::LaneDigest>& sent) {
+  if (!receipt.complete) return {.equal = false, .sentence = receipt.problem};
+  for (const auto& [lane, digest] : sent) {
+    const auto got = receipt.lanes.find(lane);
+    const uint64_t records = got == receipt.lanes.end() ? 0 : got->second.records;
+    if (records != digest.records) {
+      return {.equal = false,
+              .sentence = fmt::format("lane {}: {} records sent, {} received", lane, digest.records, records)};
+    }
+    if (digest.records > 0 && got->second.crc != digest.crc) {
+      return {.equal = false, .sentence = fmt::format("lane {}: other bytes received than were sent", lane)};
+    }
+  }
+  uint64_t sent_records = 0;
+  for (const auto& [lane, digest] : sent) sent_records += digest.records;
+  if (receipt.records != sent_records) {
+    return {.equal = false, .sentence = fmt::format("{} records sent, {} received", sent_records, receipt.records)};
+  }
+  return {.equal = true, .sentence = "all of it arrived"};
+}
+
+SessionServer::SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, const core::Clock& clock)
+    : router_(context, zmq::socket_type::router), publisher_(publisher), silence_ns_(silence_ns), clock_(clock) {
+  router_.set(zmq::sockopt::linger, 1000);
+  router_.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
+}
+
+core::Result<std::string> SessionServer::bind(const transport::Endpoint& endpoint) {
+  return transport::bind(router_, endpoint);
+}
+
+void SessionServer::run() {
+  while (!stopped_.load(std::memory_order_relaxed)) {
+    receive();
+    note_silent_ones();
+  }
+  router_.close();
+}
+
+void SessionServer::receive() {
+  zmq::message_t identity;
+  zmq::message_t body;
+  if (!router_.recv(identity)) return;
+  if (!identity.more() || !router_.recv(body)) return;
+  bool whole = !body.more();
+  for (zmq::message_t rest; !whole; whole = !rest.more()) static_cast<void>(router_.recv(rest));
+  const auto message = transport::decode_session_message(transport::bytes_of(body));
+  if (!message) return;  // a stranger; nothing here depends on it
+  on_message(identity.to_string(), *message);
+}
+
+void SessionServer::on_message(const std::string& identity, const transport::SessionMessage& message) {
+  const auto received_ns = static_cast<int64_t>(clock_.now().value);
+  const std::lock_guard lock(mutex_);
+  if (const auto* hello = std::get_if<transport::Hello>(&message)) {
+    if (hello->publisher != publisher_ || peers_.size() >= kPeersMax) return;
+    Peer& peer = peers_[identity];
+    peer.participant.name = hello->name;
+    peer.heard_ns = clock_.monotonic_ns();
+    joined_.store(peers_.size(), std::memory_order_release);
+    send(identity, transport::Welcome{.publisher = publisher_});
+    return;
+  }
+  const auto found = peers_.find(identity);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  peer.heard_ns = clock_.monotonic_ns();
+  peer.participant.dead = false;
+  if (const auto* progress = std::get_if<transport::Progress>(&message)) {
+    peer.participant.records = progress->records;
+    send(identity, transport::Pong{.progress_sent_ns = progress->sent_ns,
+                                   .received_ns = received_ns,
+                                   .sent_ns = static_cast<int64_t>(clock_.now().value)});
+  } else if (const auto* receipt = std::get_if<transport::Receipt>(&message)) {
+    peer.participant.receipt = *receipt;
+    judge(identity, peer);
+  }
+}
+
+// Until all has been sent only an incomplete receipt can be judged: its subscriber has given up.
+void SessionServer::judge(const std::string& identity, Peer& peer) {
+  const transport::Receipt& receipt = *peer.participant.receipt;
+  if (receipt.complete && !sent_) return;
+  const transport::Verdict verdict =
+      sent_ ? judge_receipt(receipt, *sent_) : transport::Verdict{.equal = false, .sentence = receipt.problem};
+  peer.participant.equal = verdict.equal;
+  peer.participant.verdict = verdict.sentence;
+  peer.answered = true;
+  send(identity, verdict);
+}
+
+void SessionServer::expect(const std::map<core::Lane, tape::LaneDigest>& sent) {
+  const std::lock_guard lock(mutex_);
+  sent_ = sent;
+}
+
+void SessionServer::note_silent_ones() {
+  const int64_t now_ns = clock_.monotonic_ns();
+  const std::lock_guard lock(mutex_);
+  for (auto& [identity, peer] : peers_) {
+    if (peer.participant.receipt && !peer.answered) judge(identity, peer);
+    if (!peer.participant.receipt && now_ns - peer.heard_ns > silence_ns_) peer.participant.dead = true;
+  }
+}
+
+void SessionServer::send(const std::string& identity, const transport::SessionMessage& message) {
+  // To a peer that is gone or does not read, it is dropped: all of it is repeated or asked for again.
+  const std::string text = transport::encode(message);
+  if (router_.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
+    static_cast<void>(router_.send(zmq::buffer(text), zmq::send_flags::dontwait));
+  }
+}
+
+bool SessionServer::all_settled() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(peers_.begin(), peers_.end(), [](const auto& entry) {
+    return entry.second.answered || entry.second.participant.dead;
+  });
+}
+
+std::vector<Participant> SessionServer::participants() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Participant> participants;
+  for (const auto& [identity, peer] : peers_) participants.push_back(peer.participant);
+  return participants;
+}
+
+std::string SessionServer::slowest() const {
+  const std::lock_guard lock(mutex_);
+  const Participant* slowest = nullptr;
+  for (const auto& [identity, peer] : peers_) {
+    if (peer.participant.receipt || peer.participant.dead) continue;
+    if (slowest == nullptr || peer.participant.records < slowest->records) slowest = &peer.participant;
+  }
+  return slowest == nullptr ? std::string() : slowest->name;
+}
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,76 @@
+// The replay's end of the session channel: who has joined, how far each is, and their receipts. Runs on a thread of its
+// own; the rest may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/clock.h"
+#include "engine/transport/session.h"
+#include "engine/transport/socket.h"
+
+namespace tapedeck::replay {
+
+// A subscriber, as the replay knows it.
+struct Participant {
+  std::string name;
+  uint64_t records = 0;  // that it has handled, as of its last progress
+  bool dead = false;     // not heard for longer than the limit, without a receipt
+  bool equal = false;    // its receipt equals what was sent
+  std::optional<transport::Receipt> receipt;
+  std::string verdict;  // a sentence
+};
+
+class SessionServer {
+ public:
+  SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, const core::Clock& clock);
+
+  [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint);
+  void run();  // until stop()
+  void stop() { stopped_.store(true, std::memory_order_relaxed); }
+
+  // How many subscribers ever joined: when it grows, somebody needs the dictionary.
+  [[nodiscard]] size_t joined() const { return joined_.load(std::memory_order_acquire); }
+  // Nobody who joined is without a receipt, dead ones aside.
+  [[nodiscard]] bool all_settled() const;
+  [[nodiscard]] std::vector<Participant> participants() const;
+  // The name of the one that has handled least, of those that are still at it; empty if there is none.
+  [[nodiscard]] std::string slowest() const;
+
+  // From now on receipts are judged; those that came before are judged now.
+  void expect(const std::map<core::Lane, tape::LaneDigest>& sent);
+
+ private:
+  struct Peer {
+    Participant participant;
+    int64_t heard_ns = 0;  // monotonic
+    bool answered = false;
+  };
+
+  void receive();
+  void on_message(const std::string& identity, const transport::SessionMessage& message);
+  void judge(const std::string& identity, Peer& peer);
+  void note_silent_ones();
+  void send(const std::string& identity, const transport::SessionMessage& message);
+
+  zmq::socket_t router_;
+  const uint64_t publisher_;
+  const int64_t silence_ns_;
+  const core::Clock& clock_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<size_t> joined_{0};
+  mutable std::mutex mutex_;
+  std::map<std::string, Peer> peers_;                             // by identity; guarded by mutex_
+  std::optional<std::map<core::Lane, tape::LaneDigest>> sent_;  // guarded by mutex_
+};
+
+// What to say of a receipt, given what was sent: whether it proves that all of it arrived.
+[[nodiscard]] transport::Verdict judge_receipt(const transport::Receipt& receipt,
+                                               const std::map<core::Lane, tape::LaneDigest>& sent);
+
+}  // namespace tapedeck::replay

@@ -1,0 +1,146 @@
+// `tapedeck capture`: records a source to a tape.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "capture/capture.h"
+#include "engine/core/parse.h"
+#include "engine/core/stop.h"
+#include "tools/commands.h"
+
+namespace tapedeck::tools {
+namespace {
+
+constexpr std::string_view kPcapScheme = "pcap:";
+constexpr size_t kFeedNameBytesMax = 64;
+
+struct CaptureArguments {
+  std::string source;
+  std::string tape;
+  std::string feed;
+  std::string decode = "auto";
+  std::string codec = "none";
+  std::string block_size = "1MiB";
+  std::string segment_size = "1GiB";
+  uint16_t lanes = tape::TapeOptions{}.lanes;
+  bool json = false;
+  bool fail_on_gap = false;
+};
+
+// A line of standard error that is drawn over and over, and taken away at the end; nothing where that is no terminal.
+class ProgressBar {
+ public:
+  ProgressBar() : enabled_(isatty(STDERR_FILENO) == 1) {}
+  ~ProgressBar() {
+    if (enabled_) fmt::print(stderr, "{}", kClearLine);
+  }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void draw(const capture::Progress& progress) const {
+    if (!enabled_) return;
+    fmt::print(stderr, "{}{} {} packets, {} records", kClearLine, bar(progress), core::format_count(progress.packets),
+               core::format_count(progress.records));
+    std::fflush(stderr);
+  }
+
+ private:
+  static constexpr std::string_view kClearLine = "\r\x1b[K";
+
+  static std::string bar(const capture::Progress& progress) {
+    constexpr size_t kWidth = 30;
+    const uint64_t total = progress.bytes_total.value_or(0);
+    if (total == 0) return core::format_bytes(progress.bytes);
+    const double share = std::min(1.0, static_cast<double>(progress.bytes) / static_cast<double>(total));
+    const auto filled = static_cast<size_t>(share * kWidth);
+    return fmt::format("[{}{}] {:3.0f} %", std::string(filled, '#'), std::string(kWidth - filled, '.'), share * 100);
+  }
+
+  bool enabled_;
+};
+
+core::Result<std::filesystem::path> parse_source(std::string_view source) {
+  if (source.starts_with(kPcapScheme) && source.size() > kPcapScheme.size()) {
+    return std::filesystem::path(source.substr(kPcapScheme.size()));
+  }
+  return core::fail_with(core::ExitCode::kUsage,
+                         "\"{}\" is no source: expected pcap:FILE, a pcap or pcapng file, plain or gzip", source);
+}
+
+// The first part of topic names: no '/', which ends it, and nothing that a topic could not hold.
+core::Status check_feed_name(std::string_view feed) {
+  const bool good = std::ranges::all_of(feed, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
+  if (good && feed.size() <= kFeedNameBytesMax) return {};
+  return core::fail_with(core::ExitCode::kUsage, "\"{}\" is no feed name: expected at most {} visible characters without /",
+                         feed, kFeedNameBytesMax);
+}
+
+core::Result<capture::CaptureOptions> to_options(const CaptureArguments& arguments) {
+  capture::CaptureOptions options;
+  TD_ASSIGN(options.input, parse_source(arguments.source));
+  options.output = arguments.tape;
+  options.tape.lanes = arguments.lanes;
+  options.tape.codec = arguments.codec == "lz4" ? tape::Codec::kLz4 : tape::Codec::kNone;
+  TD_ASSIGN(const uint64_t block_bytes, core::parse_bytes(arguments.block_size));
+  options.tape.block_bytes =
+      static_cast<uint32_t>(std::min<uint64_t>(block_bytes, std::numeric_limits<uint32_t>::max()));
+  TD_ASSIGN(options.tape.segment_bytes, core::parse_bytes(arguments.segment_size));
+  TD_TRY(check_feed_name(arguments.feed));
+  options.feed.feed = arguments.feed;
+  options.feed.decode = feed::protocol_of(arguments.decode);  // none for auto
+  return options;
+}
+
+core::Result<core::ExitCode> run(const CaptureArguments& arguments) {
+  const core::StopFlag& stop = core::stop_on_signals();
+  TD_ASSIGN(const capture::CaptureOptions options, to_options(arguments));
+  const auto captured = [&] {
+    const ProgressBar bar;
+    return capture::capture(options, stop, [&bar](const capture::Progress& progress) { bar.draw(progress); });
+  }();
+  TD_ASSIGN(const capture::Summary summary, captured);
+  if (arguments.json) {
+    fmt::print("{}\n", capture::to_json(summary));
+  } else {
+    fmt::print("{}", capture::to_text(summary));
+  }
+  if (!summary.damage.empty()) {
+    return core::fail_with(core::ExitCode::kDamaged, "{} ends at packet {}: {}; the tape holds all before it",
+                           options.input.string(), summary.packets.packets + 1, summary.damage);
+  }
+  if (summary.interrupted) return core::ExitCode::kInterrupted;
+  return arguments.fail_on_gap && summary.gaps > 0 ? core::ExitCode::kDamaged : core::ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_capture(CLI::App& program, core::ExitCode& exit) {
+  auto arguments = std::make_shared<CaptureArguments>();
+  CLI::App* command = program.add_subcommand("capture", "Records a source to a new tape");
+  command->add_option("SOURCE", arguments->source, "pcap:FILE, a pcap or pcapng file, plain or gzip")->required();
+  command->add_option("-o,--output", arguments->tape, "The tape to make (a directory, new or empty)")->required();
+  command->add_option("--decode", arguments->decode, "auto: recognise each packet; else decode all as this protocol")
+      ->check(CLI::IsMember({"auto", "itch50", "iextp", "raw"}))
+      ->capture_default_str();
+  command->add_option("--feed", arguments->feed, "First part of topic names FEED/SYMBOL (default: the decoder's name)");
+  command->add_option("--lanes", arguments->lanes, "Lanes of the tape; an order key lives in one of them")
+      ->check(CLI::Range(1, static_cast<int>(tape::kLanesMax)))
+      ->capture_default_str();
+  command->add_option("--codec", arguments->codec, "Compression of blocks")
+      ->check(CLI::IsMember({"none", "lz4"}))
+      ->capture_default_str();
+  command->add_option("--block-size", arguments->block_size, "Size at which a block is sealed")->capture_default_str();
+  command->add_option("--segment-size", arguments->segment_size, "Size at which a segment is sealed")
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "Print one JSON object");
+  command->add_flag("--fail-on-gap", arguments->fail_on_gap, "Exit with 3 if anything is missing, even if the feed lost it");
+  command->callback([arguments, &exit] {
+    const auto result = run(*arguments);
+    exit = result ? *result : report(result.error());
+  });
+}
+
+}  // namespace tapedeck::tools

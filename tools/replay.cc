@@ -1,0 +1,165 @@
+// `tapedeck replay`: sends a tape to subscribers and ends with their receipts.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <memory>
+
+#include "engine/core/file.h"
+#include "engine/core/parse.h"
+#include "replay/replay.h"
+#include "tools/commands.h"
+
+namespace tapedeck::tools {
+namespace {
+
+using core::ExitCode;
+using core::fail_with;
+
+constexpr int64_t kHeldBackTold_ns = 1'000'000'000;
+constexpr int64_t kHeldBackToldAgain_ns = 10'000'000'000;
+
+struct ReplayArguments {
+  replay::Options replay;
+  std::string rate = "max";
+  std::string start, end, start_offset, duration;
+  std::string on_slow = "block";
+  std::string batch = "1MiB";
+  std::string queue = "64MiB";
+  std::string late_limit = "100ms";
+  std::string silence = "10s";
+  std::string report;
+  bool json = false;
+};
+
+core::Result<std::optional<double>> parse_rate(const std::string& text) {
+  if (text == "max") return std::optional<double>();
+  double rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  if (error != std::errc{} || end != text.data() + text.size() || !(rate > 0)) {
+    return fail_with(ExitCode::kUsage, "bad rate '{}': expected max or a positive multiple of real time, e.g. 10", text);
+  }
+  return std::optional(rate);
+}
+
+// Sets `out` from `text` where it is not empty.
+template <class T, class Parse>
+core::Status parse_if_given(const std::string& text, std::optional<T>& out, Parse parse) {
+  if (text.empty()) return {};
+  TD_ASSIGN(out, parse(text));
+  return {};
+}
+
+core::Status complete(ReplayArguments& arguments) {
+  replay::Options& options = arguments.replay;
+  TD_ASSIGN(options.rate, parse_rate(arguments.rate));
+  replay::SelectionOptions& selection = options.selection;
+  TD_TRY(parse_if_given(arguments.start, selection.start, core::parse_time));
+  TD_TRY(parse_if_given(arguments.end, selection.end, core::parse_time));
+  TD_TRY(parse_if_given(arguments.start_offset, selection.start_offset_ns, core::parse_duration_ns));
+  TD_TRY(parse_if_given(arguments.duration, selection.duration_ns, core::parse_duration_ns));
+  TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
+  TD_ASSIGN(options.queue_bytes, core::parse_bytes(arguments.queue));
+  TD_ASSIGN(options.late_limit_ns, core::parse_duration_ns(arguments.late_limit));
+  TD_ASSIGN(options.subscriber_silence_ns, core::parse_duration_ns(arguments.silence));
+  options.on_slow = arguments.on_slow == "drop" ? replay::OnSlow::kDrop : replay::OnSlow::kBlock;
+  return {};
+}
+
+// What a user sees on standard error while it runs: whom it waits for, and a progress line on a terminal.
+class StatusLine {
+ public:
+  void show(const replay::Status& status) {
+    if (status.waiting_for_subscribers && !told_waiting_) {
+      fmt::print(stderr, "replay on {}, session on {}: waiting for subscribers\n", status.endpoint,
+                 status.session_endpoint);
+      told_waiting_ = true;
+    }
+    if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
+    if (status.held_back_ns >= next_held_back_ns_) {
+      clear();
+      fmt::print(stderr, "held back for {} by {}\n", core::format_duration(status.held_back_ns),
+                 status.slowest.empty() ? "a subscriber that has not said who it is" : status.slowest);
+      next_held_back_ns_ = status.held_back_ns + kHeldBackToldAgain_ns;
+    }
+    if (is_terminal_ && !status.waiting_for_subscribers) {
+      fmt::print(stderr, "\r{} records sent to {} subscribers\033[K", core::format_count(status.records), status.joined);
+      shown_ = true;
+    }
+  }
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+    shown_ = false;
+  }
+
+ private:
+  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  bool told_waiting_ = false;
+  bool shown_ = false;
+  int64_t next_held_back_ns_ = kHeldBackTold_ns;
+};
+
+core::Result<ExitCode> run(ReplayArguments arguments) {
+  const core::StopFlag& stop = core::stop_on_signals();
+  TD_TRY(complete(arguments));
+  const int64_t late_limit_ns = arguments.replay.late_limit_ns;
+  StatusLine line;
+  TD_ASSIGN(const replay::Report report,
+            replay::run(arguments.replay, stop, [&line](const replay::Status& status) { line.show(status); }));
+  line.clear();
+  const std::string json = to_json(report, late_limit_ns) + "\n";
+  fmt::print("{}", arguments.json ? json : to_text(report, late_limit_ns));
+  if (!arguments.report.empty()) TD_TRY(core::replace_text_file(arguments.report, json));
+  return exit_code(report, late_limit_ns);
+}
+
+void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
+  replay::SelectionOptions& selection = arguments.replay.selection;
+  command.add_option("-S,--start", arguments.start, "From this capture time on: ns since 1970 or RFC 3339");
+  command.add_option("-E,--end", arguments.end, "Up to this capture time, itself included");
+  command.add_option("--start-offset", arguments.start_offset, "From so long after the first record on, e.g. 90s, 2h");
+  command.add_option("--duration", arguments.duration, "So much capture time, e.g. 30m");
+  command.add_option("--topics", selection.topics, "Only these topics (exact names, separated by commas)")
+      ->delimiter(',');
+  command.add_option("-e,--regex", selection.regex, "Topics whose name has a match of this regular expression");
+  command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
+}
+
+}  // namespace
+
+void add_replay(CLI::App& program, ExitCode& exit) {
+  auto arguments = std::make_shared<ReplayArguments>();
+  replay::Options& options = arguments->replay;
+  CLI::App* command = program.add_subcommand(
+      "replay", "Sends a tape to subscribers, as fast as it goes or in time, and collects their receipts");
+  command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
+  command->add_option("--to", options.endpoint, "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH")
+      ->required();
+  command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
+      ->capture_default_str();
+  add_selection_options(*command, *arguments);
+  command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
+  command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
+      ->capture_default_str();
+  command->add_option("--on-slow", arguments->on_slow,
+                      "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
+      ->check(CLI::IsMember({"block", "drop"}))
+      ->capture_default_str();
+  command->add_option("--batch", arguments->batch, "Largest run of blocks in one frame, 4KiB to 64MiB")
+      ->capture_default_str();
+  command->add_option("--queue", arguments->queue, "Bytes that wait for each subscriber at most")
+      ->capture_default_str();
+  command->add_option("--late-limit", arguments->late_limit, "Later than this is late: exit code 4")
+      ->capture_default_str();
+  command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
+      ->capture_default_str();
+  command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
+  command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
+  command->add_flag("--json", arguments->json, "Print the report as JSON");
+  command->callback([arguments, &exit] {
+    const auto result = run(*arguments);
+    exit = result ? *result : report(result.error());
+  });
+}
+
+}  // namespace tapedeck::tools

@@ -1,0 +1,150 @@
+// `tapedeck subscribe`: a Black Box on the command line. Its handler reads every byte of every payload and adds it up.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "engine/blackbox/black_box.h"
+#include "engine/core/parse.h"
+#include "tools/commands.h"
+
+namespace tapedeck::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct SubscribeOptions {
+  blackbox::Options box;
+  std::string dispatch = "by-lane";
+  std::string silence = "10s";
+  bool json = false;
+};
+
+// The sum of all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read
+// everything. Sums of workers add up, in whatever order.
+class SumHandler final : public blackbox::Handler {
+ public:
+  void on_block(const blackbox::Block& block) override {
+    uint64_t sum = 0;
+    uint64_t bytes = 0;
+    for (const tape::RecordView record : block.records) {
+      const core::Bytes payload = record.payload();
+      const std::byte* at = payload.data();
+      const std::byte* words_end = at + payload.size() / 8 * 8;
+      for (; at != words_end; at += 8) sum += core::load_le<uint64_t>(at);
+      if (const size_t rest = payload.size() % 8; rest > 0) {
+        uint64_t last = 0;
+        std::memcpy(&last, at, rest);
+        sum += last;
+      }
+      bytes += payload.size();
+    }
+    payload_sum += sum;
+    payload_bytes += bytes;
+  }
+
+  uint64_t payload_sum = 0;
+  uint64_t payload_bytes = 0;
+};
+
+// The handlers' sums, kept after the box has destroyed them.
+struct Totals {
+  uint64_t payload_sum = 0;
+  uint64_t payload_bytes = 0;
+};
+
+class CountedHandler final : public blackbox::Handler {
+ public:
+  explicit CountedHandler(Totals& totals) : totals_(totals) {}
+  ~CountedHandler() override {
+    totals_.payload_sum += handler_.payload_sum;
+    totals_.payload_bytes += handler_.payload_bytes;
+  }
+  void on_block(const blackbox::Block& block) override { handler_.on_block(block); }
+
+ private:
+  Totals& totals_;  // added to when the box is taken down, by one thread
+  SumHandler handler_;
+};
+
+void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
+  const transport::Receipt& r = outcome.receipt;
+  const Json json = {{"complete", r.complete},
+                     {"records", r.records},
+                     {"payload_bytes", totals.payload_bytes},
+                     {"gaps", r.gaps},
+                     {"records_lost", r.records_lost},
+                     {"digest", r.digest()},
+                     {"late_p50_ns", r.late_p50_ns},
+                     {"late_p99_ns", r.late_p99_ns},
+                     {"late_max_ns", r.late_max_ns},
+                     {"subscriber", r.subscriber},
+                     {"problem", r.problem},
+                     {"frames", r.frames},
+                     {"record_bytes", r.record_bytes},
+                     {"damaged_blocks", r.damaged_blocks},
+                     {"repeated_records", r.repeated_records},
+                     {"payload_sum", totals.payload_sum},
+                     {"acknowledged", outcome.acknowledged},
+                     {"equal", outcome.equal},
+                     {"verdict", outcome.verdict}};
+  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_for_people(const blackbox::Outcome& outcome, const Totals& totals) {
+  const transport::Receipt& r = outcome.receipt;
+  fmt::print("received  {} records, {} of payload, in {} frames\n", core::format_count(r.records),
+             core::format_bytes(totals.payload_bytes), core::format_count(r.frames));
+  fmt::print("digest    {}\n", r.digest());
+  fmt::print("delay     p50 {}, p99 {}, max {}, from due to handled\n",
+             core::format_duration(static_cast<int64_t>(r.late_p50_ns)),
+             core::format_duration(static_cast<int64_t>(r.late_p99_ns)),
+             core::format_duration(static_cast<int64_t>(r.late_max_ns)));
+  fmt::print("receipt   {}\n", r.complete ? "complete: no gap, every checksum right, up to the end of the tape"
+                                          : "INCOMPLETE: " + r.problem);
+  fmt::print("replay    {}\n", outcome.acknowledged ? (outcome.equal ? "confirms: " : "disagrees: ") + outcome.verdict
+                                                    : "did not answer the receipt");
+}
+
+core::ExitCode exit_code(const blackbox::Outcome& outcome) {
+  if (outcome.interrupted) return core::ExitCode::kInterrupted;
+  const bool refuted = outcome.acknowledged && !outcome.equal;
+  return outcome.receipt.complete && !refuted ? core::ExitCode::kOk : core::ExitCode::kDamaged;
+}
+
+core::Result<core::ExitCode> run(SubscribeOptions options) {
+  const core::StopFlag& stop = core::stop_on_signals();
+  options.box.dispatch = options.dispatch == "any" ? blackbox::Dispatch::kAny : blackbox::Dispatch::kByLane;
+  TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
+  blackbox::keep_message_memory();
+  Totals totals;
+  TD_ASSIGN(const blackbox::Outcome outcome,
+            blackbox::run(options.box, [&](unsigned) { return std::make_unique<CountedHandler>(totals); }, stop));
+  options.json ? print_json(outcome, totals) : print_for_people(outcome, totals);
+  return exit_code(outcome);
+}
+
+}  // namespace
+
+void add_subscribe(CLI::App& program, core::ExitCode& exit) {
+  auto options = std::make_shared<SubscribeOptions>();
+  CLI::App* command = program.add_subcommand(
+      "subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
+  command->add_option("ENDPOINT", options->box.endpoint, "Of the replay: tcp://HOST:PORT or ipc://PATH")->required();
+  command->add_option("--workers", options->box.workers, "Worker threads")->capture_default_str();
+  command->add_option("--dispatch", options->dispatch,
+                      "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
+      ->check(CLI::IsMember({"by-lane", "any"}))
+      ->capture_default_str();
+  command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
+  command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->callback([options, &exit] {
+    const auto result = run(*options);
+    exit = result ? *result : report(result.error());
+  });
+}
+
+}  // namespace tapedeck::tools
