@@ -102,11 +102,13 @@ bool LaneFeed::read_part(Run& run) {
   tape::BlockView block;
   Damage damage = opener_.open(frame, block);
   if (damage == Damage::kNone) damage = check_records(block);
-  if (damage != Damage::kNone || !tape::matches(block.header, ref, tape_.id(), run.lane)) {
+  const core::MutableBytes out = run.buffer.bytes().subspan(kHeadroom);
+  const bool fits = damage == Damage::kNone && tape::kHeaderSize + block.header.raw_size <= out.size();
+  if (!fits || !tape::matches(block.header, ref, tape_.id(), run.lane)) {
     report(ref, damage == Damage::kNone ? "another block than the index says" : std::string(damage_name(damage)));
     return false;
   }
-  SliceBuilder slice(run.buffer.bytes().subspan(kHeadroom), block.header, ref.first_sequence);
+  SliceBuilder slice(out, block.header, ref.first_sequence);
   for (const tape::RecordView record : block) {
     if (selection_.wants(record)) slice.add(record);
   }
@@ -119,6 +121,21 @@ bool LaneFeed::read_part(Run& run) {
 
 void LaneFeed::report(const tape::BlockRef& block, std::string what) {
   on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, std::move(what)));
+}
+
+size_t run_bytes_max(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes) {
+  size_t bytes = std::max<size_t>(batch_bytes, tape.frame_size_max());
+  if (selection.is_whole_tape()) return bytes;
+  // A part of a block is sent uncompressed, so it may be larger than the block on disk.
+  for (const tape::LaneContents& lane : tape.lanes()) {
+    for (const tape::Segment& segment : lane.segments) {
+      for (const tape::BlockRef& block : segment.index.blocks) {
+        const uint64_t records_bytes = block.payload_bytes + uint64_t{block.record_count} * tape::record_size(7, true);
+        bytes = std::max<size_t>(bytes, tape::kHeaderSize + std::min<uint64_t>(records_bytes, tape::kBlockBytesMax));
+      }
+    }
+  }
+  return bytes;
 }
 
 }  // namespace tapedeck::replay

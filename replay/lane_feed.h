@@ -47,4 +47,7 @@ class LaneFeed {
   std::vector<std::byte> part_;  // a block of which a part is wanted
 };
 
+// How large the runs of a replay become at most: buffers need so much behind the envelope.
+[[nodiscard]] size_t run_bytes_max(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes);
+
 }  // namespace tapedeck::replay

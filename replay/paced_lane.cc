@@ -25,7 +25,10 @@ void PacedLane::open_next_block() {
       TD_CHECK(damage != tape::Damage::kHeader && damage != tape::Damage::kCut);
       offset_ += tape::frame_size(block_.header);
       sequence_ = core::Sequence(block_.header.first_sequence);
-      if (damage != tape::Damage::kNone || block_.begin() == block_.end()) continue;
+      if (damage != tape::Damage::kNone || block_.begin() == block_.end()) {
+        records_lost_ += block_.header.record_count;
+        continue;
+      }
       next_ = block_.begin();
       due_ = std::max(due_, (**next_).capture_time());
       return;

@@ -28,6 +28,8 @@ class PacedLane {
   [[nodiscard]] core::Nanos due() const { return due_; }
   [[nodiscard]] core::Lane lane() const { return lane_; }
   [[nodiscard]] uint32_t pass() const { return runs_.front().pass; }
+  // In compressed blocks whose stored bytes are sound, and whose records are not.
+  [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
 
   // Records that are due by `until`, from the block that is open: at least the next one, which must be due, and at most
   // `bytes_max` unless a single record is larger.
@@ -45,6 +47,7 @@ class PacedLane {
   std::optional<tape::RecordRange::Iterator> next_;
   core::Sequence sequence_{};  // of *next_
   core::Nanos due_{};
+  uint64_t records_lost_ = 0;
 };
 
 }  // namespace tapedeck::replay

@@ -75,6 +75,14 @@ void PacedPlayer::run(const std::function<void()>& keep_house) {
   if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
 }
 
+std::map<core::Lane, uint64_t> PacedPlayer::records_lost() const {
+  std::map<core::Lane, uint64_t> lost;
+  for (const auto& [id, lane] : lanes_) {
+    if (lane.records_lost() > 0) lost[id] = lane.records_lost();
+  }
+  return lost;
+}
+
 bool PacedPlayer::send_due() {
   const int64_t now_ns = clock_.monotonic_ns();
   const int64_t late_ns = now_ns - tape_clock_.deadline_ns(earliest()->due());

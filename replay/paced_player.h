@@ -33,6 +33,7 @@ class PacedPlayer {
   void run(const std::function<void()>& keep_house);
 
   [[nodiscard]] const core::Histogram& pacing() const { return pacing_; }  // lateness of records, in ns
+  [[nodiscard]] std::map<core::Lane, uint64_t> records_lost() const;  // in blocks that do not decompress
   [[nodiscard]] int64_t slipped_ns() const { return tape_clock_.slipped_ns(); }
   [[nodiscard]] uint32_t passes() const { return passes_; }
   [[nodiscard]] double tape_seconds() const { return tape_seconds_; }  // of tape time that were played

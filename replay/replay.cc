@@ -15,7 +15,9 @@ using core::ExitCode;
 
 constexpr uint64_t kBatchBytesMin = 4u << 10;
 constexpr uint64_t kBatchBytesMax = 64u << 20;
-constexpr size_t kBuffersMin = 8;
+constexpr size_t kBuffersMin = 3;
+constexpr size_t kBuffersMax = 12;
+constexpr size_t kRunsAheadOfLanes = 8;  // in the read-ahead's queue and hands
 constexpr size_t kSliceBytesMax = 64u << 10;
 constexpr int64_t kInBandWhileWaiting_ns = 100'000'000;
 constexpr int64_t kEndRepeat_ns = 500'000'000;
@@ -46,8 +48,8 @@ class Replay {
         stop_(stop),
         on_status_(on_status),
         clock_(clock),
-        run_bytes_(std::max<size_t>(options.batch_bytes, tape.frame_size_max())),
-        pool_(buffers(), transport::kHeadroom + run_bytes_ + tape::kHeaderSize),
+        run_bytes_(run_bytes_max(tape, selection_, options.batch_bytes)),
+        pool_(buffers(), transport::kHeadroom + run_bytes_),
         publisher_(context_, options.on_slow, frames_in_queue(), tape.id(), stop, clock),
         session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
         read_ahead_(tape_, selection_, options.batch_bytes, options.passes, pool_, stop) {}
@@ -71,9 +73,10 @@ class Replay {
   [[nodiscard]] int frames_in_queue() const {
     return static_cast<int>(std::max<size_t>(options_.queue_bytes / frame_bytes_max(), 2));
   }
-  // At full speed buffers travel through the queue. A paced replay holds one for each lane instead.
+  // Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
   [[nodiscard]] size_t buffers() const {
-    return kBuffersMin + (options_.rate ? tape_.lanes().size() : static_cast<size_t>(frames_in_queue()));
+    const size_t in_flight = std::clamp<size_t>(options_.queue_bytes / run_bytes_, kBuffersMin, kBuffersMax);
+    return in_flight + (options_.rate ? tape_.lanes().size() + kRunsAheadOfLanes : 0);
   }
 
   core::Status bind() {
@@ -165,6 +168,11 @@ class Replay {
     passes_ = player.passes();
     pacing_ = player.pacing();
     slipped_ns_ = player.slipped_ns();
+    for (const auto& [lane, records] : player.records_lost()) {
+      paced_damage_.push_back({.file = tape::lane_folder(lane),
+                               .records_lost = records,
+                               .what = std::string(damage_name(tape::Damage::kRaw))});
+    }
     tape_seconds_ = player.tape_seconds();
   }
 
@@ -202,6 +210,7 @@ class Replay {
     report.digest = tape::tape_digest(publisher_.sent());
     report.damage = tape_.damage();
     for (tape::DamageReport& part : read_ahead_.damage()) report.damage.push_back(std::move(part));
+    for (tape::DamageReport& part : paced_damage_) report.damage.push_back(std::move(part));
     report.whole_tape = selection_.is_whole_tape() && passes_ == 1 && report.damage.empty() &&
                         publisher_.records() == tape_.totals().records;
     report.rate_asked = options_.rate;
@@ -230,6 +239,7 @@ class Replay {
   ReadAhead read_ahead_;
   Status status_;
   core::Histogram pacing_;
+  std::vector<tape::DamageReport> paced_damage_;
   uint32_t passes_ = 0;
   int64_t slipped_ns_ = 0;
   double tape_seconds_ = 0;

@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "engine/core/types.h"
@@ -17,7 +18,7 @@ class TapeClock {
   // When a record of this time is due.
   [[nodiscard]] int64_t deadline_ns(core::Nanos time) const {
     const auto since = static_cast<double>(static_cast<int64_t>(time.value - origin_.value));
-    return origin_ns_ + static_cast<int64_t>(since / rate_);
+    return origin_ns_ + static_cast<int64_t>(std::clamp(since / rate_, -kFarthest_ns, kFarthest_ns));
   }
   // The latest tape time that is due by now.
   [[nodiscard]] core::Nanos time_at(int64_t now_ns) const {
@@ -41,6 +42,8 @@ class TapeClock {
   [[nodiscard]] uint64_t slips() const { return slips_; }
 
  private:
+  static constexpr double kFarthest_ns = 4e18;  // 126 years: what a tiny rate comes to, without an overflow
+
   core::Nanos origin_;
   int64_t origin_ns_;
   double rate_;

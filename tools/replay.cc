@@ -70,10 +70,10 @@ core::Status complete(ReplayArguments& arguments) {
 class StatusLine {
  public:
   void show(const replay::Status& status) {
-    if (status.waiting_for_subscribers && !told_waiting_) {
-      fmt::print(stderr, "replay on {}, session on {}: waiting for subscribers\n", status.endpoint,
-                 status.session_endpoint);
-      told_waiting_ = true;
+    if (!told_endpoints_) {
+      fmt::print(stderr, "replay on {}, session on {}{}\n", status.endpoint, status.session_endpoint,
+                 status.waiting_for_subscribers ? ": waiting for subscribers" : "");
+      told_endpoints_ = true;
     }
     if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
     if (status.held_back_ns >= next_held_back_ns_) {
@@ -94,7 +94,7 @@ class StatusLine {
 
  private:
   const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
-  bool told_waiting_ = false;
+  bool told_endpoints_ = false;
   bool shown_ = false;
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };

@@ -18,13 +18,27 @@ struct SubscribeOptions {
   blackbox::Options box;
   std::string dispatch = "by-lane";
   std::string silence = "10s";
+  std::string queue = "64MiB";
   bool json = false;
 };
 
-// The sum of all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read
-// everything. Sums of workers add up, in whatever order.
+// What all handlers of the box have seen; each adds its share when it is destroyed, one after the other.
+struct Totals {
+  uint64_t payload_sum = 0;
+  uint64_t payload_bytes = 0;
+};
+
+// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read everything.
 class SumHandler final : public blackbox::Handler {
  public:
+  explicit SumHandler(Totals& totals) : totals_(totals) {}
+  SumHandler(const SumHandler&) = delete;
+  SumHandler& operator=(const SumHandler&) = delete;
+  ~SumHandler() override {
+    totals_.payload_sum += sum_;
+    totals_.payload_bytes += bytes_;
+  }
+
   void on_block(const blackbox::Block& block) override {
     uint64_t sum = 0;
     uint64_t bytes = 0;
@@ -33,39 +47,19 @@ class SumHandler final : public blackbox::Handler {
       const std::byte* at = payload.data();
       const std::byte* words_end = at + payload.size() / 8 * 8;
       for (; at != words_end; at += 8) sum += core::load_le<uint64_t>(at);
-      if (const size_t rest = payload.size() % 8; rest > 0) {
-        uint64_t last = 0;
-        std::memcpy(&last, at, rest);
-        sum += last;
-      }
+      uint64_t last = 0;
+      if (const size_t rest = payload.size() % 8; rest > 0) std::memcpy(&last, at, rest);
+      sum += last;
       bytes += payload.size();
     }
-    payload_sum += sum;
-    payload_bytes += bytes;
+    sum_ += sum;
+    bytes_ += bytes;
   }
-
-  uint64_t payload_sum = 0;
-  uint64_t payload_bytes = 0;
-};
-
-// The handlers' sums, kept after the box has destroyed them.
-struct Totals {
-  uint64_t payload_sum = 0;
-  uint64_t payload_bytes = 0;
-};
-
-class CountedHandler final : public blackbox::Handler {
- public:
-  explicit CountedHandler(Totals& totals) : totals_(totals) {}
-  ~CountedHandler() override {
-    totals_.payload_sum += handler_.payload_sum;
-    totals_.payload_bytes += handler_.payload_bytes;
-  }
-  void on_block(const blackbox::Block& block) override { handler_.on_block(block); }
 
  private:
-  Totals& totals_;  // added to when the box is taken down, by one thread
-  SumHandler handler_;
+  Totals& totals_;
+  uint64_t sum_ = 0;
+  uint64_t bytes_ = 0;
 };
 
 void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
@@ -117,10 +111,11 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   const core::StopFlag& stop = core::stop_on_signals();
   options.box.dispatch = options.dispatch == "any" ? blackbox::Dispatch::kAny : blackbox::Dispatch::kByLane;
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
+  TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
   blackbox::keep_message_memory();
   Totals totals;
   TD_ASSIGN(const blackbox::Outcome outcome,
-            blackbox::run(options.box, [&](unsigned) { return std::make_unique<CountedHandler>(totals); }, stop));
+            blackbox::run(options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop));
   options.json ? print_json(outcome, totals) : print_for_people(outcome, totals);
   return exit_code(outcome);
 }
@@ -140,6 +135,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
       ->capture_default_str();
+  command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {
     const auto result = run(*options);
