@@ -19,7 +19,7 @@ struct CaptureOptions {
 };
 
 struct Progress {
-  uint64_t bytes = 0;                  // of the file, read so far
+  uint64_t bytes = 0;                   // of the file, read so far
   std::optional<uint64_t> bytes_total;  // unknown for a pipe
   uint64_t packets = 0;
   uint64_t records = 0;

@@ -13,8 +13,8 @@ constexpr uint64_t kNanosPerSecond = 1'000'000'000;
 
 // libpcap hands on 32-bit seconds as signed; they are not (they go to 2106).
 core::Nanos time_of(const pcap_pkthdr& header) {
-  const auto seconds = header.ts.tv_sec < 0 ? static_cast<uint32_t>(header.ts.tv_sec)
-                                            : static_cast<uint64_t>(header.ts.tv_sec);
+  const auto seconds =
+      header.ts.tv_sec < 0 ? static_cast<uint32_t>(header.ts.tv_sec) : static_cast<uint64_t>(header.ts.tv_sec);
   return core::Nanos(seconds * kNanosPerSecond + static_cast<uint32_t>(header.ts.tv_usec));
 }
 
@@ -38,7 +38,8 @@ core::Result<PcapSource> PcapSource::open(const std::filesystem::path& path) {
 }
 
 core::Status PcapSource::start(const std::filesystem::path& path) {
-  FILE* file = fopencookie(input_.get(), "rb", {.read = Input::read, .write = nullptr, .seek = nullptr, .close = nullptr});
+  FILE* file =
+      fopencookie(input_.get(), "rb", {.read = Input::read, .write = nullptr, .seek = nullptr, .close = nullptr});
   if (file == nullptr) return core::fail("cannot read {}: {}", path.string(), core::system_error(errno));
   input_->buffer.resize(kFileBufferBytes);
   std::setvbuf(file, input_->buffer.data(), _IOFBF, input_->buffer.size());

@@ -1,6 +1,7 @@
-// Reads the packets of a pcap or pcapng file, plain or gzip, through libpcap: by magic bytes, never by name, in either byte
-// order, with times in nanoseconds. A file that ends inside a packet, or is damaged, gives all packets before that place and
-// then says so. One thread; the bytes of a packet are good until the next one is read; no allocation per packet.
+// Reads the packets of a pcap or pcapng file, plain or gzip, through libpcap: by magic bytes, never by name, in either
+// byte order, with times in nanoseconds. A file that ends inside a packet, or is damaged, gives all packets before that
+// place and then says so. One thread; the bytes of a packet are good until the next one is read; no allocation per
+// packet.
 #pragma once
 
 #include <pcap/pcap.h>
@@ -22,7 +23,7 @@ struct CapturedPacket {
 
 class PcapSource {
  public:
-  enum class [[nodiscard]] Next : uint8_t {
+  enum class Next : uint8_t {
     kPacket,
     kEnd,
     kDamaged,  // the file is cut or damaged here: see damage()
@@ -31,7 +32,7 @@ class PcapSource {
   // Fails on what is empty, unreadable or no capture.
   [[nodiscard]] static core::Result<PcapSource> open(const std::filesystem::path& path);
 
-  Next next(CapturedPacket& packet);
+  [[nodiscard]] Next next(CapturedPacket& packet);
   // One sentence, after kDamaged.
   [[nodiscard]] const std::string& damage() const { return damage_; }
   [[nodiscard]] uint32_t link_type() const { return link_type_; }

@@ -1,6 +1,6 @@
 // Writes the packets of one source to a tape: finds the UDP payload, has it turned into messages, and appends each as a
-// record whose ordinal is its place in the order of arrival; what is missing goes to the ledger. Borrows the writer, which
-// must stay where it is. One thread; no allocation per packet once topics and flows are known.
+// record whose ordinal is its place in the order of arrival; what is missing goes to the ledger. Borrows the writer,
+// which must stay where it is. One thread; no allocation per packet once topics and flows are known.
 #pragma once
 
 #include <array>
@@ -20,7 +20,8 @@ struct RecorderCounts {
 class Recorder {
  public:
   // Registers the source with the tape.
-  Recorder(tape::TapeWriter& writer, std::string_view source_name, uint32_t link_type, const feed::FeedOptions& options);
+  Recorder(tape::TapeWriter& writer, std::string_view source_name, uint32_t link_type,
+           const feed::FeedOptions& options);
   Recorder(const Recorder&) = delete;  // its parts refer to each other
   Recorder& operator=(const Recorder&) = delete;
 

@@ -62,7 +62,8 @@ std::string to_text(const Summary& summary) {
   fmt::format_to(out, "records   {} in {}\n", format_count(summary.records), plural(summary.topics, "topic"));
   for_each_protocol(summary, [&](std::string_view name, const feed::ProtocolCounts& counts) {
     if (counts.messages == 0 && name == "raw") return;  // those are the unknown
-    fmt::format_to(out, "  {:<8}{} in {}\n", name, plural(counts.messages, "message"), plural(counts.packets, "packet"));
+    fmt::format_to(out, "  {:<8}{} in {}\n", name, plural(counts.messages, "message"),
+                   plural(counts.packets, "packet"));
   });
   fmt::format_to(out, "unknown   {}\n", plural(summary.feed.unknown, "packet"));
   std::string reasons;
@@ -100,7 +101,8 @@ std::string to_json(const Summary& summary) {
                {"seconds", static_cast<double>(summary.elapsed_ns) / 1e9},
                {"damage", summary.damage},
                {"interrupted", summary.interrupted}};
-  for_each_skip(summary, [&](std::string_view reason, uint64_t count) { json["skipped"][std::string(reason)] = count; });
+  for_each_skip(summary,
+                [&](std::string_view reason, uint64_t count) { json["skipped"][std::string(reason)] = count; });
   for_each_protocol(summary, [&](std::string_view name, const feed::ProtocolCounts& counts) {
     json["by_protocol"][std::string(name)] = {{"packets", counts.packets}, {"messages", counts.messages}};
   });

@@ -22,6 +22,7 @@ bool LaneFeed::at_end() {
     }
     ++segment_;
     block_ = 0;
+    verified_to_ = tape::kHeaderSize;
     wanted_.clear();
     file_ = core::File();
   }
@@ -33,7 +34,28 @@ bool LaneFeed::read(Run& run) {
   run.order_time = order_time_;
   run.size = 0;
   run.piece = {};
+  if (selection_.is_whole_tape()) verify_frames_before(lane_.segments[segment_].index.blocks[block_]);
   return wanted_[block_] == Wanted::kWhole ? read_whole_blocks(run) : read_part(run);
+}
+
+// Dictionary frames stand between blocks. Nobody needs them, for the index has all names; but a replay of a whole tape
+// promises that the whole tape is sound.
+void LaneFeed::verify_frames_before(const tape::BlockRef& block) {
+  if (block.offset <= verified_to_) return;
+  const tape::BlockRef between{.offset = verified_to_, .frame_size = static_cast<uint32_t>(block.offset - verified_to_)};
+  verified_to_ = block.offset;
+  part_.resize(std::max<size_t>(part_.size(), between.frame_size));
+  core::MutableBytes bytes = core::MutableBytes(part_).first(between.frame_size);
+  if (!read_bytes(between, bytes)) return;
+  while (!bytes.empty()) {
+    tape::BlockHeader header;
+    const Damage damage = tape::verify_frame(bytes, header);
+    if (damage != Damage::kNone) {
+      report(between, std::string(damage_name(damage)));
+      return;
+    }
+    bytes = bytes.subspan(tape::frame_size(header));
+  }
 }
 
 size_t LaneFeed::blocks_in_next_run() const {
@@ -75,6 +97,7 @@ bool LaneFeed::read_whole_blocks(Run& run) {
   }
   for (size_t i = 0; i < count; ++i) {
     const tape::BlockRef& ref = blocks[block_];
+    verified_to_ = ref.offset + ref.frame_size;
     tape::BlockHeader header;
     const Damage damage = tape::verify_frame(core::Bytes(bytes).subspan(run.size, ref.frame_size), header);
     const bool sound = damage == Damage::kNone && tape::matches(header, ref, tape_.id(), run.lane);

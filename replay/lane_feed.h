@@ -30,6 +30,7 @@ class LaneFeed {
   [[nodiscard]] bool read_whole_blocks(Run& run);
   [[nodiscard]] bool read_part(Run& run);
   [[nodiscard]] bool read_bytes(const tape::BlockRef& first, core::MutableBytes out);
+  void verify_frames_before(const tape::BlockRef& block);
   [[nodiscard]] size_t blocks_in_next_run() const;
   void report(const tape::BlockRef& block, std::string what);
 
@@ -40,6 +41,7 @@ class LaneFeed {
   OnDamage on_damage_;
   size_t segment_ = 0;
   size_t block_ = 0;
+  uint64_t verified_to_ = tape::kHeaderSize;  // offset in the segment
   std::vector<Wanted> wanted_;  // of the blocks of segment_; empty until it is entered
   core::File file_;             // of segment_
   core::Nanos order_time_{};

@@ -59,7 +59,7 @@ void Publisher::repeat_in_band(bool now, bool everything) {
 // ZeroMQ tells us of each subscription; unread, these messages would pile up.
 void Publisher::drain_subscriptions() {
   zmq::message_t subscription;
-  while (socket_.recv(subscription, zmq::recv_flags::dontwait)) {
+  while (transport::receive(socket_, subscription, zmq::recv_flags::dontwait)) {
   }
 }
 
@@ -102,7 +102,7 @@ bool Publisher::send(zmq::message_t message, core::Lane lane, uint32_t pass, con
 
 bool Publisher::send_whole(zmq::message_t& message) {
   // A send that does not fit in a subscriber's queue gives up after SNDTIMEO, so that we can look around.
-  while (!socket_.send(message, zmq::send_flags::none)) {
+  while (!transport::send(socket_, message)) {
     const int64_t now_ns = clock_.monotonic_ns();
     if (waiting_since_ns_ == 0) waiting_since_ns_ = now_ns - std::chrono::nanoseconds(transport::kPollInterval).count();
     if (stop_.requested()) return false;
@@ -124,7 +124,7 @@ void Publisher::send_end(bool interrupted) {
   for (const auto& [lane, digest] : sent_) end.records_sent[lane] = digest.records;
   const transport::Message message = transport::encode(end);
   zmq::message_t copy(message.data(), message.size());
-  socket_.send(copy, zmq::send_flags::none);  // not for ever: it is repeated until all receipts are in
+  static_cast<void>(transport::send(socket_, copy));  // not for ever: it is repeated until all receipts are in
 }
 
 void Publisher::close(int linger_ms) {

@@ -52,10 +52,10 @@ void SessionServer::run() {
 void SessionServer::receive() {
   zmq::message_t identity;
   zmq::message_t body;
-  if (!router_.recv(identity)) return;
-  if (!identity.more() || !router_.recv(body)) return;
+  if (!transport::receive(router_, identity)) return;
+  if (!identity.more() || !transport::receive(router_, body)) return;
   bool whole = !body.more();
-  for (zmq::message_t rest; !whole; whole = !rest.more()) static_cast<void>(router_.recv(rest));
+  for (zmq::message_t rest; !whole; whole = !rest.more()) static_cast<void>(transport::receive(router_, rest));
   const auto message = transport::decode_session_message(transport::bytes_of(body));
   if (!message) return;  // a stranger; nothing here depends on it
   on_message(identity.to_string(), *message);
@@ -117,9 +117,10 @@ void SessionServer::note_silent_ones() {
 
 void SessionServer::send(const std::string& identity, const transport::SessionMessage& message) {
   // To a peer that is gone or does not read, it is dropped: all of it is repeated or asked for again.
-  const std::string text = transport::encode(message);
-  if (router_.send(zmq::buffer(identity), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
-    static_cast<void>(router_.send(zmq::buffer(text), zmq::send_flags::dontwait));
+  zmq::message_t address(identity);
+  zmq::message_t body(transport::encode(message));
+  if (transport::send(router_, address, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) {
+    static_cast<void>(transport::send(router_, body, zmq::send_flags::dontwait));
   }
 }
 

@@ -1,4 +1,6 @@
 // `tapedeck capture`: records a source to a tape.
+#include "capture/capture.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -6,7 +8,6 @@
 #include <limits>
 #include <memory>
 
-#include "capture/capture.h"
 #include "engine/core/parse.h"
 #include "engine/core/stop.h"
 #include "tools/commands.h"
@@ -74,8 +75,9 @@ core::Result<std::filesystem::path> parse_source(std::string_view source) {
 core::Status check_feed_name(std::string_view feed) {
   const bool good = std::ranges::all_of(feed, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
   if (good && feed.size() <= kFeedNameBytesMax) return {};
-  return core::fail_with(core::ExitCode::kUsage, "\"{}\" is no feed name: expected at most {} visible characters without /",
-                         feed, kFeedNameBytesMax);
+  return core::fail_with(core::ExitCode::kUsage,
+                         "\"{}\" is no feed name: expected at most {} visible characters without /", feed,
+                         kFeedNameBytesMax);
 }
 
 core::Result<capture::CaptureOptions> to_options(const CaptureArguments& arguments) {
@@ -136,7 +138,8 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--segment-size", arguments->segment_size, "Size at which a segment is sealed")
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print one JSON object");
-  command->add_flag("--fail-on-gap", arguments->fail_on_gap, "Exit with 3 if anything is missing, even if the feed lost it");
+  command->add_flag("--fail-on-gap", arguments->fail_on_gap,
+                    "Exit with 3 if anything is missing, even if the feed lost it");
   command->callback([arguments, &exit] {
     const auto result = run(*arguments);
     exit = result ? *result : report(result.error());

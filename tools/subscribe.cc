@@ -95,10 +95,16 @@ void print_for_people(const blackbox::Outcome& outcome, const Totals& totals) {
              core::format_duration(static_cast<int64_t>(r.late_p50_ns)),
              core::format_duration(static_cast<int64_t>(r.late_p99_ns)),
              core::format_duration(static_cast<int64_t>(r.late_max_ns)));
-  fmt::print("receipt   {}\n", r.complete ? "complete: no gap, every checksum right, up to the end of the tape"
-                                          : "INCOMPLETE: " + r.problem);
-  fmt::print("replay    {}\n", outcome.acknowledged ? (outcome.equal ? "confirms: " : "disagrees: ") + outcome.verdict
-                                                    : "did not answer the receipt");
+  if (r.complete) {
+    fmt::print("receipt   complete: no gap, every checksum right, up to the end of the tape\n");
+  } else {
+    fmt::print("receipt   INCOMPLETE: {}\n", r.problem);
+  }
+  if (outcome.acknowledged) {
+    fmt::print("replay    {}: {}\n", outcome.equal ? "confirms" : "disagrees", outcome.verdict);
+  } else {
+    fmt::print("replay    did not answer the receipt\n");
+  }
 }
 
 core::ExitCode exit_code(const blackbox::Outcome& outcome) {

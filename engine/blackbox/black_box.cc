@@ -11,6 +11,7 @@
 #include "engine/blackbox/session_client.h"
 #include "engine/blackbox/subscriber.h"
 #include "engine/blackbox/worker.h"
+#include "engine/core/parse.h"
 
 namespace tapedeck::blackbox {
 namespace {
@@ -117,7 +118,11 @@ class Box {
   core::Result<Outcome> conclude() {
     Outcome outcome{.receipt = receipt(), .interrupted = subscriber_->ending() == Ending::kStopped, .verdict = {}};
     if (session_) {
-      if (const auto verdict = session_->settle(outcome.receipt, options_.verdict_timeout_ns)) {
+      // A replay that is dead gets the chance to answer, but not for longer than it took to see that.
+      const bool silent = subscriber_->ending() == Ending::kSilence;
+      const int64_t timeout_ns = options_.verdict_timeout_ns;
+      if (const auto verdict = session_->settle(outcome.receipt,
+                                                silent ? std::min(timeout_ns, options_.silence_ns) : timeout_ns)) {
         outcome.acknowledged = true;
         outcome.equal = verdict->equal;
         outcome.verdict = verdict->sentence;
@@ -158,7 +163,8 @@ class Box {
   std::string problem_of(const transport::Receipt& receipt) const {
     if (subscriber_->ending() == Ending::kStopped) return "interrupted before the end of the tape";
     if (subscriber_->ending() == Ending::kSilence) {
-      return fmt::format("the replay fell silent for {} s before the end of the tape", options_.silence_ns / 1'000'000'000);
+      return fmt::format("the replay fell silent for {} before the end of the tape",
+                         core::format_duration(options_.silence_ns));
     }
     if (subscriber_->publisher_was_interrupted()) return "the replay was interrupted before the end of the tape";
     if (receipt.records_lost > 0 || receipt.damaged_blocks > 0) {

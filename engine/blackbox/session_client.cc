@@ -24,8 +24,8 @@ core::Status SessionClient::connect(const std::string& endpoint) { return transp
 
 void SessionClient::send(const transport::SessionMessage& message) {
   // Not sent when the queue is full, which is when nobody answers: then all of it will be said again.
-  const std::string text = transport::encode(message);
-  dealer_.send(zmq::buffer(text), zmq::send_flags::dontwait);
+  zmq::message_t body(transport::encode(message));
+  static_cast<void>(transport::send(dealer_, body, zmq::send_flags::dontwait));
 }
 
 bool SessionClient::step(uint64_t records, std::chrono::milliseconds wait) {
@@ -41,7 +41,7 @@ bool SessionClient::step(uint64_t records, std::chrono::milliseconds wait) {
   bool heard = false;
   dealer_.set(zmq::sockopt::rcvtimeo, static_cast<int>(wait.count()));
   zmq::message_t message;
-  while (dealer_.recv(message)) {
+  while (transport::receive(dealer_, message)) {
     receive(transport::bytes_of(message));
     heard = true;
     dealer_.set(zmq::sockopt::rcvtimeo, 0);

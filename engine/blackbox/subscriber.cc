@@ -31,12 +31,9 @@ void Subscriber::run() {
   Ending ending = Ending::kRunning;
   while (ending == Ending::kRunning) {
     zmq::message_t message;
-    if (sub_.recv(message)) {
-      on_message(std::move(message));
-      ending = ending_.load(std::memory_order_relaxed);
-    } else if (is_silent()) {
-      ending = Ending::kSilence;
-    }
+    const bool heard = transport::receive(sub_, message) && on_message(std::move(message));
+    ending = ending_.load(std::memory_order_relaxed);
+    if (!heard && ending == Ending::kRunning && is_silent()) ending = Ending::kSilence;
     if (stop_.requested() && ending == Ending::kRunning) ending = Ending::kStopped;
   }
   release_held();
@@ -45,30 +42,27 @@ void Subscriber::run() {
   ending_.store(ending, std::memory_order_release);  // publishes the counters
 }
 
-void Subscriber::on_message(zmq::message_t message) {
+bool Subscriber::on_message(zmq::message_t message) {
   const std::string_view prefix = core::as_text(bytes_of(message).first(std::min<size_t>(message.size(), 4)));
-  if (prefix.starts_with(transport::kDataPrefix)) {
-    on_data(std::move(message));
-  } else {
-    on_in_band(message);
-  }
+  return prefix.starts_with(transport::kDataPrefix) ? on_data(std::move(message)) : on_in_band(message);
 }
 
-void Subscriber::on_data(zmq::message_t message) {
+bool Subscriber::on_data(zmq::message_t message) {
   transport::Envelope envelope;
   if (transport::read_envelope(bytes_of(message), envelope) != transport::FrameError::kNone ||
       envelope.lane >= tape::kLanesMax) {
     ++bad_frames_;
-    return;
+    return false;
   }
   if (publisher_ == 0) publisher_ = envelope.publisher;
-  if (envelope.publisher != publisher_) return;  // a replay that we did not come for
+  if (envelope.publisher != publisher_) return false;  // a replay that we did not come for
   note_sign_of_life();
-  if (has_names_) {
+  if (topics_.is_set()) {
     dispatch(std::move(message));
   } else {
     hold(std::move(message));
   }
+  return true;
 }
 
 // Bounded: the oldest frames are let go first, and show as a gap.
@@ -98,7 +92,7 @@ void Subscriber::dispatch(zmq::message_t message) {
   if (envelope.wire_sequence > next) note_gap(core::Lane(envelope.lane), next, envelope.wire_sequence);
   next = envelope.wire_sequence + envelope.record_count;
   zmq::socket_t& push = pushes_[envelope.lane % pushes_.size()];
-  while (!push.send(message, zmq::send_flags::none)) {
+  while (!transport::send(push, message)) {
     if (stop_.requested()) return;
   }
   ++frames_;
@@ -110,24 +104,28 @@ void Subscriber::note_gap(core::Lane lane, uint64_t from, uint64_t to) {
   accounts_.skip(lane, from, to - from);
 }
 
-void Subscriber::on_in_band(const zmq::message_t& message) {
+bool Subscriber::on_in_band(const zmq::message_t& message) {
   const core::Bytes bytes = bytes_of(message);
   if (const auto announcement = transport::decode_announcement(bytes)) {
     if (publisher_ == 0) publisher_ = announcement->publisher;
-    if (announcement->publisher != publisher_) return;
+    if (announcement->publisher != publisher_) return false;
     note_sign_of_life();
     const std::lock_guard lock(mutex_);
     announcement_ = *announcement;
-  } else if (auto dictionary = transport::decode_dictionary(bytes)) {
-    if (has_names_ || publisher_ == 0) return;  // the tape of one replay does not change
-    topics_.names_ = std::move(dictionary->names);
-    has_names_ = true;
+    return true;
+  }
+  if (auto dictionary = transport::decode_dictionary(bytes)) {
+    if (topics_.is_set() || publisher_ == 0) return false;  // the tape of one replay does not change
+    topics_.set(std::move(dictionary->names));
     release_held();
-  } else if (const auto end = transport::decode_end(bytes)) {
+    return true;
+  }
+  if (const auto end = transport::decode_end(bytes)) {
     if (end->publisher == publisher_) on_end(*end);
   } else {
     ++bad_frames_;
   }
+  return false;
 }
 
 void Subscriber::on_end(const transport::EndOfTape& end) {

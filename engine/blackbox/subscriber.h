@@ -45,9 +45,10 @@ class Subscriber {
   [[nodiscard]] bool publisher_was_interrupted() const { return publisher_was_interrupted_; }
 
  private:
-  void on_message(zmq::message_t message);
-  void on_data(zmq::message_t message);
-  void on_in_band(const zmq::message_t& message);
+  // Whether it was a sign of life of the replay that we listen to; so are the two after it.
+  bool on_message(zmq::message_t message);
+  bool on_data(zmq::message_t message);
+  bool on_in_band(const zmq::message_t& message);
   void on_end(const transport::EndOfTape& end);
   void hold(zmq::message_t message);
   void release_held();
@@ -69,7 +70,6 @@ class Subscriber {
   std::optional<transport::Announcement> announcement_;  // guarded by mutex_
 
   uint64_t publisher_ = 0;  // whom we listen to; the first that we heard
-  bool has_names_ = false;
   std::deque<zmq::message_t> held_;  // frames that came before the names of their topics
   uint64_t held_bytes_ = 0;
   std::vector<uint64_t> next_wire_sequence_;  // by lane

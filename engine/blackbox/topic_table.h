@@ -1,7 +1,8 @@
-// Topic names by id, as the replay's dictionary told them. One thread sets them once, before any frame reaches a worker;
-// from then on it is read only, from every thread.
+// Topic names by id, as the replay's dictionary told them. One thread sets them once, before the first frame reaches a
+// worker; they are read from every thread, at no cost beyond the look-up.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,15 +13,21 @@ namespace tapedeck::blackbox {
 
 class TopicTable {
  public:
-  // Empty for an id without a name.
-  [[nodiscard]] std::string_view name(core::TopicId topic) const {
-    return topic.value < names_.size() ? std::string_view(names_[topic.value]) : std::string_view();
+  // Once.
+  void set(std::vector<std::string> names) {
+    names_ = std::move(names);
+    is_set_.store(true, std::memory_order_release);  // pairs with the acquire in name()
   }
-  [[nodiscard]] size_t size() const { return names_.size(); }
+  [[nodiscard]] bool is_set() const { return is_set_.load(std::memory_order_acquire); }
+
+  // Empty for an id without a name, and before the names are set.
+  [[nodiscard]] std::string_view name(core::TopicId topic) const {
+    return is_set() && topic.value < names_.size() ? std::string_view(names_[topic.value]) : std::string_view();
+  }
 
  private:
-  friend class Subscriber;
   std::vector<std::string> names_;
+  std::atomic<bool> is_set_{false};
 };
 
 }  // namespace tapedeck::blackbox

@@ -13,7 +13,8 @@ Worker::Worker(const WorkerContext& context, zmq::socket_t pull, std::unique_ptr
 void Worker::run() {
   zmq::message_t frame;
   try {
-    while (pull_.recv(frame)) {
+    for (;;) {
+      if (!transport::receive(pull_, frame)) continue;
       handle_frame(transport::bytes_of(frame));
       frame.rebuild();  // gives the memory back before the next wait
       frames_.fetch_add(1, std::memory_order_release);
@@ -41,27 +42,30 @@ void Worker::handle_frame(core::Bytes frame) {
 void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, RunPiece& piece) {
   uint64_t walked = 0;  // records, sound or not
   while (!run.empty()) {
-    tape::BlockView view;
-    const Damage damage = opener_.open(run, view);
-    const bool framed = damage != Damage::kHeader && damage != Damage::kVersion && damage != Damage::kCut;
-    if (!framed || view.header.magic != tape::kBlockMagic || view.header.record_count > envelope.record_count - walked) {
+    tape::BlockHeader header;
+    const bool framed = tape::read_header(run, header) == Damage::kNone && header.magic == tape::kBlockMagic &&
+                        tape::frame_size(header) <= run.size() &&
+                        header.record_count <= envelope.record_count - walked;
+    if (!framed) {
       ++damaged_blocks_;  // and nothing behind it can be found
       return;
     }
-    walked += view.header.record_count;
-    run = run.subspan(tape::frame_size(view.header));
-    if (damage != Damage::kNone) {
+    walked += header.record_count;
+    const core::Bytes frame = run.first(tape::frame_size(header));
+    run = run.subspan(frame.size());
+    tape::BlockView view;
+    if (opener_.open(frame, view) != Damage::kNone) {
       ++damaged_blocks_;
       continue;
     }
     call_handler({.lane = core::Lane(envelope.lane),
                   .pass = envelope.pass,
-                  .wire_sequence = envelope.wire_sequence + walked - view.header.record_count,
+                  .wire_sequence = envelope.wire_sequence + walked - header.record_count,
                   .records = view,
                   .topics = context_.topics});
     // The opener computed this checksum from the bytes that the handler was given.
-    piece.digest.add(view.header.record_count, view.header.raw_crc, view.header.raw_size);
-    piece.record_bytes += view.header.raw_size;
+    piece.digest.add(header.record_count, header.raw_crc, header.raw_size);
+    piece.record_bytes += header.raw_size;
   }
 }
 

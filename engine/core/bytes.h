@@ -80,7 +80,12 @@ inline void append_le(std::vector<std::byte>& out, T v) {
   store_le(out.data() + at, v);
 }
 
-inline void append_bytes(std::vector<std::byte>& out, Bytes b) { out.insert(out.end(), b.begin(), b.end()); }
+inline void append_bytes(std::vector<std::byte>& out, Bytes b) {
+  if (b.empty()) return;
+  const auto at = out.size();
+  out.resize(at + b.size());
+  std::memcpy(out.data() + at, b.data(), b.size());
+}
 
 // Reads from the front of a buffer and never past its end. After the first read that did not fit, ok() is false and
 // every read gives zero or an empty span, so that a decoder may check once, at its end.

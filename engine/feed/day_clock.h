@@ -1,7 +1,8 @@
-// Turns times since midnight of an unknown zone, which is what ITCH sends, into UTC. Takes midnight to be the capture time
-// minus the time of day, rounded to the nearest quarter of an hour, as every zone's offset is a multiple of one; right
-// while the two clocks differ by less than 7.5 minutes (docs/decisions/0002-itch-source-time.md). Midnight is found at the
-// first message and kept, until a time would be more than 12 hours off: then a midnight has passed. One thread; about 1 ns.
+// Turns times since midnight of an unknown zone, which is what ITCH sends, into UTC. Takes midnight to be the capture
+// time minus the time of day, rounded to the nearest quarter of an hour, as every zone's offset is a multiple of one;
+// right while the two clocks differ by less than 7.5 minutes (docs/decisions/0002-itch-source-time.md). Midnight is
+// found at the first message and kept, until a time would be more than 12 hours off: then a midnight has passed. One
+// thread; about 1 ns.
 #pragma once
 
 #include "engine/core/types.h"

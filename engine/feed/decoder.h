@@ -1,6 +1,6 @@
-// What a protocol has to tell about the payload of a UDP datagram: whether it is one of its packets, its sequence numbers,
-// and its messages with their topics, lanes and times. One thread. Both calls see the same payload, decode() only after
-// examine() found it to fit; neither allocates, once the buffers have grown and the topics are known.
+// What a protocol has to tell about the payload of a UDP datagram: whether it is one of its packets, its sequence
+// numbers, and its messages with their topics, lanes and times. One thread. Both calls see the same payload, decode()
+// only after examine() found it to fit; neither allocates, once the buffers have grown and the topics are known.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ struct Message {
 };
 
 // How well a payload fits a protocol.
-enum class [[nodiscard]] Fit : uint8_t {
+enum class Fit : uint8_t {
   kNone,      // it is no packet of this protocol
   kFraming,   // lengths and counts agree to the last byte, which other protocols' may, too: good on a known flow
   kProbable,  // a packet without messages that looks right: good on a flow that has shown nothing else
@@ -45,7 +45,7 @@ class Decoder {
   [[nodiscard]] Protocol protocol() const { return protocol_; }
 
   // Fills `head` where the payload fits.
-  virtual Fit examine(Bytes payload, PacketHead& head) const = 0;
+  [[nodiscard]] virtual Fit examine(Bytes payload, PacketHead& head) const = 0;
   // Appends the messages in their order.
   virtual void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) = 0;
   // A session as people write it, at most 16 characters.

@@ -67,7 +67,7 @@ std::optional<tape::Loss> Demultiplexer::follow(const Decoder& decoder, Flow& fl
     ++counts_.new_sessions;
     flow.clock.forget();
   }
-  if (step.missing == 0) [[likely]] return std::nullopt;
+  if (step.missing == 0) return std::nullopt;
   return tape::Loss{.source = {},
                     .cause = tape::LossCause::kSequenceGap,
                     .first = step.first_missing,

@@ -1,8 +1,8 @@
-// Turns the UDP packets of any number of flows and protocols, in their order of arrival, into messages with topics, lanes
-// and times, and follows their sequence numbers. Which protocol a packet is of is judged by the packet itself; what a flow
-// has shown before helps where that is not enough. A packet that nobody recognises is one message of protocol raw, counted
-// as unknown; none is dropped. One thread. Per packet: one lookup of its flow, one or two passes over it, no allocation
-// once topics and flows are known.
+// Turns the UDP packets of any number of flows and protocols, in their order of arrival, into messages with topics,
+// lanes and times, and follows their sequence numbers. Which protocol a packet is of is judged by the packet itself;
+// what a flow has shown before helps where that is not enough. A packet that nobody recognises is one message of
+// protocol raw, counted as unknown; none is dropped. One thread. Per packet: one lookup of its flow, one or two passes
+// over it, no allocation once topics and flows are known.
 #pragma once
 
 #include <array>
@@ -53,7 +53,7 @@ class Demultiplexer {
 
  private:
   // Who decodes this packet; null where nobody recognises it.
-  Decoder* choose(Flow& flow, Bytes payload, PacketHead& head);
+  [[nodiscard]] Decoder* choose(Flow& flow, Bytes payload, PacketHead& head);
   [[nodiscard]] std::optional<tape::Loss> follow(const Decoder& decoder, Flow& flow, const PacketHead& head,
                                                  core::Nanos capture_time);
 

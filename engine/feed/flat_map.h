@@ -1,5 +1,6 @@
-// A hash map for small keys and values in one array, with linear probing: for lookups on the hot path, where a node-based
-// map would miss the cache. Grows by doubling and never forgets; whoever inserts bounds the number of entries. One thread.
+// A hash map for small keys and values in one array, with linear probing: for lookups on the hot path, where a
+// node-based map would miss the cache. Grows by doubling and never forgets; whoever inserts bounds the number of
+// entries. One thread.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +46,8 @@ class FlatMap {
   // Of the slot with this key, or of the free one where it belongs.
   [[nodiscard]] size_t index_of(const Key& key) const {
     const size_t mask = slots_.size() - 1;
-    size_t at = Hash{}(key) & mask;
+    const Hash hash;
+    size_t at = hash(key) & mask;
     while (slots_[at].used && !(slots_[at].key == key)) at = (at + 1) & mask;
     return at;
   }

@@ -11,7 +11,7 @@ uint64_t FlowTable::Hash::operator()(const FlowKey& key) const {
 }
 
 Flow& FlowTable::find(const FlowKey& key) {
-  if (last_ != nullptr && last_->key == key) [[likely]] return *last_;
+  if (last_ != nullptr && last_->key == key) return *last_;
   if (Flow* const* known = index_.find(key)) {
     last_ = *known;
     return *last_;

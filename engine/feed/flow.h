@@ -1,6 +1,7 @@
-// What is remembered of each flow (one sender to one UDP destination): which protocol it has shown, its message numbers,
-// its clock, its topics. The table is bounded: beyond kFlowsMax flows the packets of new ones are still decoded, each as if
-// it were the first of its flow. One thread. Finding the flow of the packet before costs a comparison, any other a hash.
+// What is remembered of each flow (one sender to one UDP destination): which protocol it has shown, its message
+// numbers, its clock, its topics. The table is bounded: beyond kFlowsMax flows the packets of new ones are still
+// decoded, each as if it were the first of its flow. One thread. Finding the flow of the packet before costs a
+// comparison, any other a hash.
 #pragma once
 
 #include <array>

@@ -56,7 +56,7 @@ TopicPlace IexTpDecoder::place_of(Bytes message, Flow& flow) {
   if (message.size() < kSymbolAt + kSymbolSize) return place_of_flow(flow, "system");
   const Bytes symbol = message.subspan(kSymbolAt, kSymbolSize);
   const auto word = core::load_le<uint64_t>(symbol.data());
-  if (const TopicPlace* known = symbols_.find(word)) [[likely]] return *known;
+  if (const TopicPlace* known = symbols_.find(word)) return *known;
   if (!is_printable(symbol) || trim_symbol(core::as_text(symbol)).empty()) return place_of_flow(flow, "system");
   const TopicPlace place = book().symbol(feed(), core::as_text(symbol), symbol);
   if (symbols_.size() < kSymbolsMax) symbols_.insert(word, place);

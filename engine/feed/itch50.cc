@@ -36,9 +36,7 @@ uint64_t load_time(const std::byte* p) {
 
 ItchType itch50_type(std::byte type) { return kTypeTable[static_cast<uint8_t>(type)]; }
 
-bool is_itch50_message(Bytes message) {
-  return !message.empty() && itch50_type(message[0]).length == message.size();
-}
+bool is_itch50_message(Bytes message) { return !message.empty() && itch50_type(message[0]).length == message.size(); }
 
 Fit Itch50Decoder::examine(Bytes payload, PacketHead& head) const {
   if (!read_mold_head(payload, head)) return Fit::kNone;

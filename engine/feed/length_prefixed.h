@@ -1,5 +1,5 @@
-// Walks messages that each stand behind a 16-bit length that does not count itself, as MoldUDP64 (big-endian) and IEX-TP
-// (little-endian) frame them. Never reads past the end; no allocation.
+// Walks messages that each stand behind a 16-bit length that does not count itself, as MoldUDP64 (big-endian) and
+// IEX-TP (little-endian) frame them. Never reads past the end; no allocation.
 #pragma once
 
 #include "engine/core/bytes.h"

@@ -18,20 +18,20 @@ std::array<std::byte, 2> key_of(uint16_t locate) {
 
 LocateTable::Entry& LocateTable::entry(uint16_t locate) {
   std::unique_ptr<Page>& page = pages_[locate / kPageSize];
-  if (!page) [[unlikely]] page = std::make_unique<Page>();
+  if (!page) page = std::make_unique<Page>();
   return (*page)[locate % kPageSize];
 }
 
 TopicPlace LocateTable::place(uint16_t locate) {
   Entry& e = entry(locate);
-  if (!e.used) [[unlikely]] open(e, locate);
+  if (!e.used) open(e, locate);
   return e.place;
 }
 
 TopicPlace LocateTable::place(uint16_t locate, const std::byte* symbol) {
   Entry& e = entry(locate);
   const auto wanted = core::load_le<uint64_t>(symbol);
-  if (!e.used || e.symbol != wanted) [[unlikely]] name(e, locate, wanted);
+  if (!e.used || e.symbol != wanted) name(e, locate, wanted);
   return e.place;
 }
 
@@ -55,7 +55,7 @@ void LocateTable::name(Entry& entry, uint16_t locate, uint64_t symbol) {
 }
 
 LocateTable& LocateTables::of(const SessionId& session) {
-  if (last_ != nullptr && last_->id == session) [[likely]] return last_->table;
+  if (last_ != nullptr && last_->id == session) return last_->table;
   for (const auto& known : sessions_) {
     if (known->id == session) {
       last_ = known.get();

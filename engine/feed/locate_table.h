@@ -1,9 +1,9 @@
-// Which topic each stock locate of one session stands for. Locates are numbers of 16 bits that a feed deals out anew each
-// day and names in directory messages, often after their first use. The names hold for a *session* of the sender: the two
-// lines A and B of a feed share one session and so one table, the feeds of two markets never mix, and a new session starts
-// with a table without names. A locate that is first used unnamed gets a topic FEED/@LOCATE, which is renamed when a
-// message names it, whatever is written already; one that later names another symbol goes on in another topic, and the
-// earlier topic keeps its name. One thread; a lookup is two array accesses.
+// Which topic each stock locate of one session stands for. Locates are numbers of 16 bits that a feed deals out anew
+// each day and names in directory messages, often after their first use. The names hold for a *session* of the sender:
+// the two lines A and B of a feed share one session and so one table, the feeds of two markets never mix, and a new
+// session starts with a table without names. A locate that is first used unnamed gets a topic FEED/@LOCATE, which is
+// renamed when a message names it, whatever is written already; one that later names another symbol goes on in another
+// topic, and the earlier topic keeps its name. One thread; a lookup is two array accesses.
 #pragma once
 
 #include <array>
@@ -20,7 +20,8 @@ class LocateTable {
   LocateTable(std::string_view feed, TopicBook& book) : feed_(feed), book_(&book) {}
 
   [[nodiscard]] TopicPlace place(uint16_t locate);
-  // `symbol` is 8 characters, padded with spaces. Blank symbols, and locate 0, which stands for no instrument, name nothing.
+  // `symbol` is 8 characters, padded with spaces. Blank symbols, and locate 0, which stands for no instrument, name
+  // nothing.
   [[nodiscard]] TopicPlace place(uint16_t locate, const std::byte* symbol);
 
  private:

@@ -13,7 +13,14 @@ constexpr uint16_t kIpv6EtherType = 0x86dd;
 constexpr size_t kUdpHeaderSize = 8;
 
 // Protocol numbers of IPv4 and next headers of IPv6 (IANA "Assigned Internet Protocol Numbers").
-enum : uint8_t { kHopByHop = 0, kIcmp = 1, kTcp = 6, kUdp = 17, kRouting = 43, kFragment = 44, kIcmpV6 = 58, kOptions = 60 };
+constexpr uint8_t kHopByHop = 0;
+constexpr uint8_t kIcmp = 1;
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kUdp = 17;
+constexpr uint8_t kRouting = 43;
+constexpr uint8_t kFragment = 44;
+constexpr uint8_t kIcmpV6 = 58;
+constexpr uint8_t kOptions = 60;
 
 struct Frame {
   Bytes bytes;

@@ -1,6 +1,7 @@
-// Finds the UDP datagram in a captured frame: link layer (Ethernet with any stack of VLAN tags, Linux cooked 1 and 2, BSD
-// loopback, bare IP), then IPv4 or IPv6, then UDP. Pure functions over the bytes of the frame, which the result points
-// into; safe from every thread, about 10 ns, no allocation. Lengths in the frame are never believed beyond its bytes.
+// Finds the UDP datagram in a captured frame: link layer (Ethernet with any stack of VLAN tags, Linux cooked 1 and 2,
+// BSD loopback, bare IP), then IPv4 or IPv6, then UDP. Pure functions over the bytes of the frame, which the result
+// points into; safe from every thread, about 10 ns, no allocation. Lengths in the frame are never believed beyond its
+// bytes.
 #pragma once
 
 #include <array>
@@ -59,10 +60,10 @@ struct UdpPacket {
 };
 
 // Why a frame has no UDP payload to give.
-enum class [[nodiscard]] Skip : uint8_t {
+enum class Skip : uint8_t {
   kNone,
-  kLinkType,    // a link layer that is not understood
-  kNotIp,       // ARP, LLDP, ...
+  kLinkType,  // a link layer that is not understood
+  kNotIp,     // ARP, LLDP, ...
   kTcp,
   kIcmp,        // of either version
   kOtherIp,     // IGMP, GRE, ...
@@ -74,6 +75,6 @@ inline constexpr size_t kSkipCount = 9;
 [[nodiscard]] std::string_view skip_name(Skip skip);  // "link_type", "not_ip", ...
 
 // `original_size` is the frame's size on the wire, of which `frame` may be only the first part.
-Skip find_udp(uint32_t link_type, Bytes frame, size_t original_size, UdpPacket& packet);
+[[nodiscard]] Skip find_udp(uint32_t link_type, Bytes frame, size_t original_size, UdpPacket& packet);
 
 }  // namespace tapedeck::feed

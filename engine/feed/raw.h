@@ -1,5 +1,5 @@
-// Takes every payload for one message, in the topic and lane of the flow's destination: what is done with protocols that
-// nobody recognises, and with all when asked to. One thread; header only, as there is nothing to it.
+// Takes every payload for one message, in the topic and lane of the flow's destination: what is done with protocols
+// that nobody recognises, and with all when asked to. One thread; header only, as there is nothing to it.
 #pragma once
 
 #include "engine/feed/decoder.h"
@@ -10,7 +10,7 @@ class RawDecoder final : public Decoder {
  public:
   RawDecoder(std::string_view feed, TopicBook& book) : Decoder(Protocol::kRaw, feed, book) {}
 
-  Fit examine(Bytes, PacketHead& head) const override {
+  [[nodiscard]] Fit examine(Bytes, PacketHead& head) const override {
     head = {{}, 0, 1};
     return Fit::kFraming;
   }

@@ -1,7 +1,8 @@
-// Gives topics their names, FEED/SYMBOL, and their lanes. The symbol is trimmed on the right and percent-encoded, so that
-// every byte of it can be read back; what has no known symbol is FEED/@KEY, which no encoded symbol can be. A topic lives
-// in one lane, that of its order key: the same name with a key of another lane is another topic. Borrows the tape writer.
-// One thread; for cold paths: callers keep what they got. Beyond kTopicsMax names everything is FEED/@other.
+// Gives topics their names, FEED/SYMBOL, and their lanes. The symbol is trimmed on the right and percent-encoded, so
+// that every byte of it can be read back; what has no known symbol is FEED/@KEY, which no encoded symbol can be. A
+// topic lives in one lane, that of its order key: the same name with a key of another lane is another topic. Borrows
+// the tape writer. One thread; for cold paths: callers keep what they got. Beyond kTopicsMax names everything is
+// FEED/@other.
 #pragma once
 
 #include <string>
@@ -27,7 +28,8 @@ inline constexpr size_t kTopicsMax = 1u << 20;
 
 class TopicBook {
  public:
-  explicit TopicBook(tape::TapeWriter& writer, size_t topics_max = kTopicsMax) : writer_(writer), topics_max_(topics_max) {}
+  explicit TopicBook(tape::TapeWriter& writer, size_t topics_max = kTopicsMax)
+      : writer_(writer), topics_max_(topics_max) {}
 
   // FEED/SYMBOL.
   [[nodiscard]] TopicPlace symbol(std::string_view feed, std::string_view symbol, core::Bytes key);

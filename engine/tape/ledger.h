@@ -23,10 +23,10 @@ enum class LossCause : uint16_t {
 struct Loss {
   SourceId source{};
   LossCause cause = LossCause::kSequenceGap;
-  uint64_t first = 0;   // the source's own number of the first lost message; 0 where it has none
-  uint64_t count = 0;   // messages lost, where that is known
-  Nanos time{};         // capture time at which it was noticed
-  std::string session;  // of the source's protocol, at most 16 bytes
+  uint64_t first = 0;     // the source's own number of the first lost message; 0 where it has none
+  uint64_t count = 0;     // messages lost, where that is known
+  Nanos time{};           // capture time at which it was noticed
+  std::string session{};  // of the source's protocol, at most 16 bytes
 };
 
 [[nodiscard]] std::string_view loss_cause_name(LossCause cause);  // "sequence_gap", ...

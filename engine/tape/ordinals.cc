@@ -61,7 +61,10 @@ core::Result<std::vector<Arrival>> decode_ordinals(Bytes side_column, uint32_t r
       arrivals.push_back({arrivals.back().source, ordinal});
     }
   }
-  if (!reader.ok() || arrivals.size() != record_count) {
+  const Bytes padding = reader.take(reader.remaining());
+  const bool ends_well =
+      padding.size() < 8 && std::ranges::all_of(padding, [](std::byte b) { return b == std::byte{}; });
+  if (!reader.ok() || !ends_well || arrivals.size() != record_count) {
     return fail_with(core::ExitCode::kDamaged, "side column does not give {} ordinals", record_count);
   }
   return arrivals;

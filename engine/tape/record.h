@@ -14,7 +14,7 @@ struct Record {
   TopicId topic{};
   SourceId source{};
   Ordinal ordinal{};  // its place in the order of arrival at its source
-  Bytes payload;
+  Bytes payload{};
 };
 
 // One record inside a block's bytes, which must outlive it. Any alignment; no copy.

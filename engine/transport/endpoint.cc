@@ -38,9 +38,10 @@ core::Result<Endpoint> parse_tcp(std::string_view text) {
 }
 
 core::Result<Endpoint> parse_ipc(std::string_view text) {
-  const std::string path = std::filesystem::absolute(text.substr(kIpc.size())).lexically_normal();
+  std::error_code error;  // of an empty path
+  const std::string path = std::filesystem::absolute(text.substr(kIpc.size()), error).lexically_normal();
   constexpr size_t room = sizeof(sockaddr_un::sun_path) - sizeof(".session");
-  if (text.size() == kIpc.size() || path.size() > room) {
+  if (error || path.size() > room) {
     return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected ipc://PATH, at most {} characters with its folder",
                      text, room);
   }

@@ -1,5 +1,7 @@
 #include "engine/transport/envelope.h"
 
+#include <array>
+
 #include "engine/core/crc32c.h"
 
 namespace tapedeck::transport {
@@ -29,6 +31,10 @@ FrameError read_envelope(core::Bytes frame, Envelope& envelope) {
   std::memcpy(&envelope, bytes.data(), kEnvelopeSize);
   if (envelope.magic != kEnvelopeMagic || !core::as_text(frame).starts_with(kDataPrefix)) return FrameError::kForeign;
   if (core::crc32c(bytes.first(kCrcOffset)) != envelope.crc) return FrameError::kChecksum;
+  // The prefix is outside the checksum, but says nothing that the envelope does not.
+  std::array<std::byte, kPrefixSize> prefix;
+  write_prefix(prefix.data(), envelope.lane);
+  if (std::memcmp(prefix.data(), frame.data(), kPrefixSize) != 0) return FrameError::kChecksum;
   if (envelope.run_bytes != frame.size() - kHeadroom) return FrameError::kShort;
   return FrameError::kNone;
 }

@@ -22,6 +22,24 @@ core::Status connect(zmq::socket_t& socket, const std::string& endpoint) {
   return {};
 }
 
+bool receive(zmq::socket_t& socket, zmq::message_t& message, zmq::recv_flags flags) {
+  try {
+    return socket.recv(message, flags).has_value();
+  } catch (const zmq::error_t& error) {
+    if (error.num() == EINTR) return false;
+    throw;
+  }
+}
+
+bool send(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags flags) {
+  try {
+    return socket.send(message, flags).has_value();
+  } catch (const zmq::error_t& error) {
+    if (error.num() == EINTR) return false;
+    throw;
+  }
+}
+
 zmq::message_t message_in(core::BufferLease lease, size_t offset, size_t size) {
   core::Buffer* buffer = lease.detach();
   const auto give_back = [](void*, void* hint) {

@@ -70,9 +70,8 @@ core::Result<UdpPcap> UdpPcap::create(const std::filesystem::path& path) {
   return UdpPcap(std::move(file));
 }
 
-UdpPcap::UdpPcap(core::File file) : file_(std::move(file)), buffer_(kBufferBytes) {
+UdpPcap::UdpPcap(core::File file) : file_(std::move(file)), buffer_(kBufferBytes), used_(kFileHead.size()) {
   std::memcpy(buffer_.data(), kFileHead.data(), kFileHead.size());
-  used_ = kFileHead.size();
 }
 
 core::Status UdpPcap::add(size_t payload_bytes, core::Nanos capture_time) {

@@ -38,7 +38,7 @@ class UdpPcap {
 
   core::File file_;
   std::vector<std::byte> buffer_;
-  size_t used_ = 0;
+  size_t used_;  // of buffer_
   uint64_t packets_ = 0;
   uint64_t bytes_written_ = 0;
 };

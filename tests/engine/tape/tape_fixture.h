@@ -1,5 +1,5 @@
-// What the tests of engine/tape share: a folder of their own, a clock that they control, tapes written from plain messages
-// and read back into them, and files changed byte by byte.
+// What the tests of engine/tape share: a folder of their own, a clock that they control, tapes written from plain
+// messages and read back into them, and files changed byte by byte.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -89,8 +89,8 @@ class TapeTest : public ::testing::Test {
 // `count` messages of `lanes` lanes and as many topics, of sizes that vary, one microsecond apart.
 [[nodiscard]] std::vector<Message> some_messages(uint64_t count, uint16_t lanes = 1);
 
-// A tape with everything in it, of a few kilobytes: two lanes of two segments with two or one block each, two sources, a
-// topic renamed late, and a ledger. The same bytes every time.
+// A tape with everything in it, of a few kilobytes: two lanes of two segments with two or one block each, two sources,
+// a topic renamed late, and a ledger. The same bytes every time.
 [[nodiscard]] std::vector<Message> small_tape_messages();
 void write_small_tape(const std::filesystem::path& path, Codec codec);
 

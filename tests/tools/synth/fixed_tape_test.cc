@@ -166,7 +166,7 @@ TEST(FixedTape, EndsWhenItIsAskedTo) {
   const Scratch folder;
   core::StopFlag stop;
   stop.request();
-  const auto report = write_fixed_tape(folder / "f.tape", {.messages = 1'000'000'000'000}, stop);
+  const auto report = write_fixed_tape(folder / "f.tape", {.messages = 1'000'000}, stop);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, core::ExitCode::kInterrupted);
 }

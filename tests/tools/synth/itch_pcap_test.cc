@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "engine/core/crc32c.h"
 #include "engine/core/file.h"
@@ -46,8 +47,18 @@ TEST(ItchPcap, SameSeedGivesTheSameBytes) {
   EXPECT_EQ(make({.messages = 50'000, .seed = 7}), make({.messages = 50'000, .seed = 7}));
 }
 
-TEST(ItchPcap, AnotherSeedGivesOtherBytes) {
-  EXPECT_NE(make({.messages = 1000, .seed = 7}), make({.messages = 1000, .seed = 8}));
+TEST(ItchPcap, AnotherSeedGivesOtherOrdersAtOtherTimes) {
+  const std::string files[] = {make({.messages = 1000, .seed = 7}), make({.messages = 1000, .seed = 8})};
+  std::string orders[2];
+  std::vector<uint64_t> times[2];
+  for (size_t i = 0; i < 2; ++i) {
+    for (const Bytes message : messages_of(read_mold_pcap(files[i]))) {
+      orders[i] += core::as_text(message.subspan(11));
+      times[i].push_back(itch_time(message));
+    }
+  }
+  EXPECT_NE(orders[0], orders[1]);
+  EXPECT_NE(times[0], times[1]);
 }
 
 // Tests of other parts, and people's notes, count on these bytes. A change of them is a change of behaviour: put it in
@@ -197,7 +208,7 @@ TEST(ItchPcap, EndsWhenItIsAskedTo) {
   const Scratch folder;
   core::StopFlag stop;
   stop.request();
-  const auto report = write_itch_pcap(folder / "s.pcap", {.messages = 1'000'000'000}, stop);
+  const auto report = write_itch_pcap(folder / "s.pcap", {.messages = 1'000'000}, stop);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, core::ExitCode::kInterrupted);
 }

@@ -12,7 +12,6 @@
 namespace tapedeck::synth {
 namespace {
 
-using ::testing::Each;
 using ::testing::IsEmpty;
 
 // Runs a whole session past the checker; `see` gets each message, too.

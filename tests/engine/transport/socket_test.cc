@@ -1,0 +1,119 @@
+#include "engine/transport/socket.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "engine/core/stop.h"
+
+namespace tapedeck::transport {
+namespace {
+
+class SocketTest : public ::testing::Test {
+ protected:
+  SocketTest() {
+    std::string pattern = ::testing::TempDir() + "tapedeck-socket-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~SocketTest() override { std::filesystem::remove_all(folder_); }
+  [[nodiscard]] Endpoint ipc() const { return *parse_endpoint("ipc://" + folder_ + "/s"); }
+
+  std::string folder_;
+  zmq::context_t context_;
+};
+
+TEST_F(SocketTest, BindGivesThePortThatItGot) {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  const auto endpoint = bind(socket, *parse_endpoint("tcp://127.0.0.1:0"));
+  ASSERT_TRUE(endpoint) << endpoint.error().message;
+  EXPECT_NE(parse_endpoint(*endpoint)->port, "0");
+  zmq::socket_t sub(context_, zmq::socket_type::sub);
+  EXPECT_TRUE(connect(sub, *endpoint));
+}
+
+TEST_F(SocketTest, APortInUseIsRefused) {
+  zmq::socket_t first(context_, zmq::socket_type::xpub);
+  const auto endpoint = bind(first, *parse_endpoint("tcp://127.0.0.1:0"));
+  ASSERT_TRUE(endpoint);
+  zmq::socket_t second(context_, zmq::socket_type::xpub);
+  const auto refused = bind(second, *parse_endpoint(*endpoint));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("choose another port"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(SocketTest, AnIpcPathInUseIsRefusedAndOneLeftBehindIsNot) {
+  {
+    zmq::socket_t first(context_, zmq::socket_type::xpub);
+    ASSERT_TRUE(bind(first, ipc()));
+    zmq::socket_t second(context_, zmq::socket_type::xpub);
+    const auto refused = bind(second, ipc());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("choose another path"), std::string::npos) << refused.error().message;
+  }
+  context_.close();
+  zmq::context_t later;
+  zmq::socket_t third(later, zmq::socket_type::xpub);
+  EXPECT_TRUE(bind(third, ipc()));
+}
+
+TEST_F(SocketTest, AnEndpointThatCannotBeIsAnErrorNotAnException) {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  EXPECT_FALSE(bind(socket, *parse_endpoint("ipc:///no/such/folder/s")));
+  EXPECT_FALSE(connect(socket, "tcp://nowhere"));
+}
+
+TEST_F(SocketTest, AMessageInABufferGivesItBackOnceItHasBeenSent) {
+  core::BufferPool pool(1, 4096);
+  const core::StopFlag stop;
+  zmq::socket_t pull(context_, zmq::socket_type::pull);
+  ASSERT_TRUE(bind(pull, ipc()));
+  pull.set(zmq::sockopt::rcvtimeo, 10'000);
+  zmq::socket_t push(context_, zmq::socket_type::push);
+  ASSERT_TRUE(connect(push, ipc().text()));
+  for (int i = 0; i < 3; ++i) {
+    core::BufferLease buffer(pool.acquire(stop));  // waits for the one buffer to come back
+    std::memset(buffer.bytes().data(), 'a' + i, 4096);
+    zmq::message_t message = message_in(std::move(buffer), 8, 4000);
+    EXPECT_FALSE(pool.all_free());
+    ASSERT_TRUE(send(push, message));
+    ASSERT_TRUE(receive(pull, message));
+    EXPECT_EQ(message.to_string(), std::string(4000, static_cast<char>('a' + i)));
+  }
+  core::BufferLease last(pool.acquire(stop));
+  EXPECT_TRUE(last);
+}
+
+TEST_F(SocketTest, AMessageThatIsNeverSentGivesItsBufferBack) {
+  core::BufferPool pool(1, 4096);
+  const core::StopFlag stop;
+  { const zmq::message_t message = message_in(core::BufferLease(pool.acquire(stop)), 0, 10); }
+  EXPECT_TRUE(pool.all_free());
+}
+
+TEST_F(SocketTest, ReceiveGivesUpAfterItsTimeout) {
+  zmq::socket_t pull(context_, zmq::socket_type::pull);
+  ASSERT_TRUE(bind(pull, ipc()));
+  pull.set(zmq::sockopt::rcvtimeo, 1);
+  zmq::message_t message;
+  EXPECT_FALSE(receive(pull, message));
+}
+
+TEST(Reachable, AnEndpointOnAllHostsIsTheHostThatTheDataCameFrom) {
+  const Endpoint data = *parse_endpoint("tcp://10.1.2.3:5555");
+  EXPECT_EQ(reachable("tcp://0.0.0.0:99", data), "tcp://10.1.2.3:99");
+  EXPECT_EQ(reachable("tcp://*:99", data), "tcp://10.1.2.3:99");
+  EXPECT_EQ(reachable("tcp://[::]:99", data), "tcp://10.1.2.3:99");
+}
+
+TEST(Reachable, AnyOtherEndpointStaysAsItIs) {
+  const Endpoint data = *parse_endpoint("tcp://10.1.2.3:5555");
+  EXPECT_EQ(reachable("tcp://10.9.9.9:99", data), "tcp://10.9.9.9:99");
+  EXPECT_EQ(reachable("ipc:///tmp/a.session", data), "ipc:///tmp/a.session");
+  EXPECT_EQ(reachable("tcp://0.0.0.0:99", *parse_endpoint("ipc:///tmp/a")), "tcp://0.0.0.0:99");
+  EXPECT_EQ(reachable("tcp://", data), "tcp://");
+  EXPECT_EQ(reachable("nonsense", data), "nonsense");
+}
+
+}  // namespace
+}  // namespace tapedeck::transport

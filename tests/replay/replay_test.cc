@@ -1,0 +1,117 @@
+#include "replay/replay.h"
+
+#include <future>
+
+#include "tests/engine/tape/tape_fixture.h"
+
+namespace tapedeck::replay {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr auto kDeadline = std::chrono::seconds(30);
+
+class ReplayTest : public tape::TapeTest {
+ protected:
+  ReplayTest() {
+    options_.tape = folder_ / "t";
+    options_.endpoint = "ipc://" + (folder_ / "s").string();
+    options_.wait_for = 0;
+  }
+
+  // Runs it with a deadline.
+  core::Result<Report> play() {
+    auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
+    if (result.wait_for(kDeadline) != std::future_status::ready) {
+      ADD_FAILURE() << "the replay did not end";
+      stop_.request();
+    }
+    return result.get();
+  }
+
+  Options options_;
+  core::StopFlag stop_;
+};
+
+TEST_F(ReplayTest, ATapeOfOneCaptureTimeInManyLanesNeedsNoMoreBuffersThanThereAre) {
+  tape::TapeMaker maker(folder_ / "t", {.lanes = 64, .block_bytes = 4096});
+  for (uint64_t i = 0; i < 20'000; ++i) {
+    maker.add({.lane = static_cast<uint16_t>(i % 64), .topic = "X/A", .payload = std::string(200, 'x'),
+               .time_ns = 1'500'000'000'000'000'000, .ordinal = i});
+  }
+  maker.seal();
+  const std::string digest = tape::digest_of(open_sound(folder_ / "t"));
+  options_.batch_bytes = 4096;
+  options_.queue_bytes = 1;
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(1.0)}) {
+    options_.rate = rate;
+    options_.late_limit_ns = 60'000'000'000;
+    const auto report = play();
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->records, 20'000u);
+    EXPECT_EQ(report->digest, digest);
+    EXPECT_TRUE(report->whole_tape);
+    EXPECT_EQ(exit_code(*report, options_.late_limit_ns), core::ExitCode::kOk);
+  }
+}
+
+TEST_F(ReplayTest, LoopsSendTheSelectionAgain) {
+  tape::TapeMaker maker(folder_ / "t", {.lanes = 4});
+  maker.add(tape::some_messages(1000, 4));
+  maker.seal();
+  options_.passes = 3;
+  options_.selection.duration_ns = 99'000;  // the first hundred
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(0.01)}) {
+    options_.rate = rate;
+    const auto report = play();
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->records, 300u);
+    EXPECT_EQ(report->passes, 3u);
+    EXPECT_FALSE(report->whole_tape);
+    if (rate) EXPECT_GE(report->seconds, 2 * 0.0099);
+  }
+}
+
+TEST_F(ReplayTest, TheStopFlagEndsOneThatWouldTakeForEver) {
+  tape::TapeMaker maker(folder_ / "t", {.lanes = 1});
+  maker.add(tape::some_messages(10));
+  maker.seal();
+  options_.passes = 0;
+  options_.rate = 1e-9;
+  auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
+  EXPECT_EQ(result.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  stop_.request();
+  ASSERT_EQ(result.wait_for(kDeadline), std::future_status::ready);
+  EXPECT_EQ(exit_code(*result.get(), 0), core::ExitCode::kInterrupted);
+}
+
+TEST_F(ReplayTest, OptionsThatCannotBeAreRefused) {
+  tape::write_small_tape(folder_ / "t", tape::Codec::kNone);
+  const auto refused = [this](auto&& change, const std::string& why) {
+    Options options = options_;
+    change(options);
+    const auto report = run(options, stop_, {});
+    ASSERT_FALSE(report) << why;
+    EXPECT_EQ(report.error().code, core::ExitCode::kUsage);
+    EXPECT_THAT(report.error().message, HasSubstr(why));
+  };
+  refused([](auto& o) { o.rate = 0.0; }, "rate");
+  refused([](auto& o) { o.rate = -1.0; }, "rate");
+  refused([](auto& o) { o.rate = std::numeric_limits<double>::infinity(); }, "rate");
+  refused([](auto& o) { o.rate = std::numeric_limits<double>::quiet_NaN(); }, "rate");
+  refused([](auto& o) { o.batch_bytes = 4095; }, "batch");
+  refused([](auto& o) { o.batch_bytes = (64u << 20) + 1; }, "batch");
+  refused([](auto& o) { o.endpoint = "nowhere"; }, "bad endpoint");
+  refused([](auto& o) { o.session_endpoint = "nowhere"; }, "bad endpoint");
+  refused([](auto& o) { o.selection.topics = {"no"}; }, "no topic");
+}
+
+TEST_F(ReplayTest, ATapeThatIsBeingWrittenIsRefused) {
+  tape::TapeMaker maker(folder_ / "t", {.lanes = 1});
+  const auto report = play();
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().message, HasSubstr("in use"));
+}
+
+}  // namespace
+}  // namespace tapedeck::replay
