@@ -10,13 +10,13 @@
 namespace tapedeck::replay {
 
 struct SelectionOptions {
-  std::optional<core::Nanos> start;        // capture time of the first record wanted
-  std::optional<core::Nanos> end;          // and of the last, itself included
-  std::optional<int64_t> start_offset_ns;  // instead of start: from the tape's first record
-  std::optional<int64_t> duration_ns;      // instead of end: from the start
-  std::vector<std::string> topics;         // exact names; empty: all
-  std::string regex;                       // names that contain a match; with `topics`, either will do
-  std::string exclude;                     // regular expression: names that contain a match are left out
+  std::optional<core::Nanos> start{};        // capture time of the first record wanted
+  std::optional<core::Nanos> end{};          // and of the last, itself included
+  std::optional<int64_t> start_offset_ns{};  // instead of start: from the tape's first record
+  std::optional<int64_t> duration_ns{};      // instead of end: from the start
+  std::vector<std::string> topics{};         // exact names; empty: all
+  std::string regex{};                       // names that contain a match; with `topics`, either will do
+  std::string exclude{};                     // regular expression: names that contain a match are left out
 };
 
 enum class Wanted : uint8_t { kNone, kPart, kWhole };

@@ -19,7 +19,7 @@ bool checksum_holds(Bytes header) {
 
 bool decode_footer(Bytes bytes, SegmentFooter& footer) {
   std::memcpy(&footer, bytes.data(), kHeaderSize);
-  return footer.magic == kFooterMagic && checksum_holds(bytes);
+  return footer.magic == kFooterMagic && footer.version == kFormatVersion && checksum_holds(bytes);
 }
 
 core::Result<SegmentScanner> SegmentScanner::open(const std::filesystem::path& path, const SegmentHeader& expected) {

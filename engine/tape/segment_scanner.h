@@ -67,7 +67,7 @@ class SegmentScanner {
   std::vector<std::byte> buffer_;
 };
 
-// True if the 64 bytes are a sound footer.
+// True if the 64 bytes are a sound footer of our version.
 [[nodiscard]] bool decode_footer(Bytes bytes, SegmentFooter& footer);
 
 }  // namespace tapedeck::tape

@@ -47,7 +47,7 @@ class LaneFeedTest : public tape::TapeTest {
     LaneFeed feed(*tape_, tape_->lanes()[0], *selection, batch_bytes,
                   [&](const tape::DamageReport& damage) { reading.damage.push_back(damage); });
     while (!feed.at_end()) {
-      Run run;
+      replay::Run run;
       run.buffer = core::BufferLease(pool.acquire(stop_));
       const core::Nanos order_time = feed.order_time();
       if (!feed.read(run)) continue;
@@ -61,7 +61,7 @@ class LaneFeedTest : public tape::TapeTest {
   std::optional<tape::TapeReader> tape_;
 
  private:
-  static void take(const Run& run, Reading& reading) {
+  static void take(const replay::Run& run, Reading& reading) {
     core::Bytes rest = run.blocks();
     uint32_t blocks = 0;
     Piece piece;

@@ -32,7 +32,7 @@ class PacedLaneTest : public ::testing::Test {
   }
 
   void add(uint64_t order_time, const std::vector<ByteVector>& blocks, uint32_t pass = 0) {
-    Run run;
+    replay::Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));
     for (const ByteVector& block : blocks) {
       std::memcpy(run.buffer.bytes().data() + kHeadroom + run.size, block.data(), block.size());

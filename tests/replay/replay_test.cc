@@ -68,7 +68,8 @@ TEST_F(ReplayTest, LoopsSendTheSelectionAgain) {
     EXPECT_EQ(report->records, 300u);
     EXPECT_EQ(report->passes, 3u);
     EXPECT_FALSE(report->whole_tape);
-    if (rate) EXPECT_GE(report->seconds, 2 * 0.0099);
+    const double seconds_least = rate ? 2 * 0.0099 : 0;
+    EXPECT_GE(report->seconds, seconds_least);
   }
 }
 

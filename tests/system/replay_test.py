@@ -21,6 +21,7 @@ RECEIPT_KEYS = {"complete", "records", "payload_bytes", "gaps", "records_lost", 
 SMALL_BLOCKS = ("--block-size", "16KiB", "--lanes", "4")
 TCP = "tcp://127.0.0.1:0"
 TOPS_RECORDS = 57_674
+COMPLETE = (0, 4)  # of a paced replay whose lateness is not the subject: a machine that tests run on may be busy
 
 
 def setUpModule():
@@ -49,7 +50,7 @@ class ReplayTest(unittest.TestCase):
         return self.start("subscribe", endpoint, "--json", *options)
 
     def finish(self, program, code):
-        self.assertEqual(code, program.finish(), program.out + program.err)
+        self.assertIn(program.finish(), code if isinstance(code, tuple) else (code,), program.out + program.err)
         return program.json()
 
     def play(self, tape, *options, to=None, subscribe=((),), expect=0, expect_subscriber=0):
@@ -64,7 +65,8 @@ class ReplayTest(unittest.TestCase):
         replay.wait_for(r"([\d,]+) records sent", lambda match: int(match[1].replace(",", "")) >= records)
 
     def assert_proved(self, report, receipts, records, digest):
-        self.assertEqual(("as-asked", records, digest), (report["verdict"], report["records"], report["digest"]))
+        self.assertIn(report["verdict"], ("as-asked", "late"))
+        self.assertEqual((records, digest), (report["records"], report["digest"]))
         self.assertEqual(len(receipts), len(report["receipts"]))
         for receipt in receipts:
             self.assertEqual((True, records, digest), (receipt["complete"], receipt["records"], receipt["digest"]))
@@ -106,12 +108,12 @@ class WhatArrives(ReplayTest):
     def test_a_paced_replay_sends_the_same_records_in_time(self):
         tape = folder.tape(TOPS)
         info = run_json("info", tape, "--digest", "--json")
-        report, receipts = self.play(tape, "--rate", 200, "--late-limit", "5s", to=TCP)
+        report, receipts = self.play(tape, "--rate", 100, "--late-limit", "5s", to=TCP)
         self.assert_proved(report, receipts, TOPS_RECORDS, info["digest"])
-        seconds = (info["last_time_ns"] - info["first_time_ns"]) / 200e9
-        self.assertGreaterEqual(report["seconds"], seconds * 0.95)
-        self.assertEqual(200, report["rate_asked"])
-        self.assertAlmostEqual(200, report["rate_reached"], delta=10)
+        self.assertEqual("as-asked", report["verdict"])
+        self.assertGreaterEqual(report["seconds"], (info["last_time_ns"] - info["first_time_ns"]) / 100e9)
+        self.assertEqual(100, report["rate_asked"])
+        self.assertAlmostEqual(100, report["rate_reached"], delta=5)
         self.assertIs(report["whole_tape"], True)
 
     def test_two_subscribers_each_get_all_of_it(self):
@@ -122,7 +124,7 @@ class WhatArrives(ReplayTest):
     def test_a_compressed_tape_has_the_same_digest_at_full_speed_and_paced(self):
         digest = run_json("info", folder.tape(TOPS), "--digest", "--json")["digest"]
         for rate in ("max", "1000"):
-            report, receipts = self.play(folder.tape(TOPS, "--codec", "lz4"), "--rate", rate, "--late-limit", "5s")
+            report, receipts = self.play(folder.tape(TOPS, "--codec", "lz4"), "--rate", rate, expect=COMPLETE)
             self.assert_proved(report, receipts, TOPS_RECORDS, digest)
 
     def test_small_batches_and_small_blocks_change_nothing(self):
@@ -134,7 +136,7 @@ class WhatArrives(ReplayTest):
 
     def test_three_loops_send_everything_three_times(self):
         for rate in ("max", "5000"):
-            report, receipts = self.play(folder.tape(TOPS), "--loop", 3, "--rate", rate, "--late-limit", "5s")
+            report, receipts = self.play(folder.tape(TOPS), "--loop", 3, "--rate", rate, expect=COMPLETE)
             self.assert_proved(report, receipts, 3 * TOPS_RECORDS, report["digest"])
             self.assertEqual((3, False), (report["passes"], report["whole_tape"]))
 
@@ -158,7 +160,7 @@ class WhatIsSelected(ReplayTest):
     def check(self, wanted, *options, tape=None):
         chosen = [record for record in self.records if wanted(record)]
         self.assertTrue(0 < len(chosen) < len(self.records), len(chosen))
-        report, receipts = self.play(tape or folder.tape(TOPS), *options)
+        report, receipts = self.play(tape or folder.tape(TOPS), *options, expect=COMPLETE)
         self.assert_proved(report, receipts, len(chosen), digest_of(chosen, self.ids))
         self.assertIs(report["whole_tape"], False)
 
@@ -186,7 +188,7 @@ class WhatIsSelected(ReplayTest):
     def test_a_paced_stretch_of_some_topics(self):
         start = self.times[0] + 100_000_000_000
         self.check(lambda r: start <= r["time_ns"] <= start + 10_000_000_000 and not re.search("/[A-M]", r["topic"]),
-                   "--start-offset", "100s", "--duration", "10s", "-x", "/[A-M]", "--rate", 100, "--late-limit", "5s")
+                   "--start-offset", "100s", "--duration", "10s", "-x", "/[A-M]", "--rate", 100)
 
     def test_parts_of_compressed_blocks_that_are_larger_than_a_batch(self):
         self.check(lambda r: re.search("/A", r["topic"]), "--regex", "/A", "--batch", "4KiB",

@@ -114,7 +114,7 @@ TEST_F(WorkerTest, WhatTheEnvelopePromisesAndTheRunLacksIsLost) {
 TEST_F(WorkerTest, ARunOfGarbageIsLostAndTheNextOneIsHandled) {
   handle(make_frame(2, 0, 5, {ByteVector(1000, std::byte{0x5a})}));
   handle(make_frame(2, 5, 5, {ByteVector(3)}));
-  handle(make_frame(2, 10, 5, {}));
+  handle(make_frame(2, 10, 5, std::vector<ByteVector>{}));
   EXPECT_EQ(worker_->damaged_blocks(), 2u);
   EXPECT_EQ(worker_->records_lost(), 15u);
   EXPECT_THAT(kept_.blocks, IsEmpty());

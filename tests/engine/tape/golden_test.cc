@@ -2,6 +2,8 @@
 // a change of the format write them anew: WRITE_GOLDEN=1 tape_test --gtest_filter='Golden*'.
 #include <stdlib.h>
 
+#include <sstream>
+
 #include "tests/engine/tape/tape_fixture.h"
 
 namespace tapedeck::tape {
@@ -42,6 +44,22 @@ TEST_F(GoldenTest, TapesAreWrittenByTodaysWriterByteForByte) {
     const fs::path name = file.lexically_relative(golden(Codec::kNone));
     EXPECT_EQ(load(folder_ / "t" / name), load(file)) << name;
   }
+}
+
+// The bytes in the lines of the format's page that begin with an offset: "0010  00 00 16 7b".
+std::string bytes_of_example(const fs::path& page) {
+  std::istringstream lines(load(page));
+  std::string bytes;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() < 6 || line.substr(4, 2) != "  " || line.find_first_not_of("0123456789abcdef") != 4) continue;
+    std::istringstream pairs(line.substr(6, 48));
+    for (std::string pair; pairs >> pair;) bytes += static_cast<char>(std::stoi(pair, nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST_F(GoldenTest, TapeIsTheExampleOnThePageOfTheFormat) {
+  EXPECT_EQ(bytes_of_example(FORMAT_PAGE), load(golden(Codec::kNone) / "lane-0000" / "000001.seg"));
 }
 
 }  // namespace
