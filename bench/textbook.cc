@@ -1,15 +1,16 @@
 // The rival of bench/end_to_end: publish-subscribe as in the textbook, one frame per message over PUB and SUB. Two
-// processes: `textbook pub ENDPOINT MESSAGES BYTES` binds, waits for a subscriber and sends; `textbook sub ENDPOINT FRAMES`
-// connects, queues so many frames at most, adds up every 8-byte word and prints messages, seconds and messages/s as JSON. A message of one byte ends it.
-// With BYTES of 1 MiB it is also the bound: bare ZeroMQ with large frames.
+// processes: `textbook pub ENDPOINT MESSAGES BYTES` binds, waits for a subscriber and sends; `textbook sub ENDPOINT
+// FRAMES` connects, queues so many frames at most, adds up every 8-byte word and prints messages, seconds and
+// messages/s as JSON. A message of one byte ends it. With BYTES of 1 MiB it is also the bound: bare ZeroMQ with large
+// frames.
 #include <fmt/format.h>
-#include <zmq.hpp>
 
 #include <charconv>
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
+#include <zmq.hpp>
 
 #include "engine/blackbox/black_box.h"
 #include "engine/core/bytes.h"

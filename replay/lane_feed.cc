@@ -42,7 +42,8 @@ bool LaneFeed::read(Run& run) {
 // promises that the whole tape is sound.
 void LaneFeed::verify_frames_before(const tape::BlockRef& block) {
   if (block.offset <= verified_to_) return;
-  const tape::BlockRef between{.offset = verified_to_, .frame_size = static_cast<uint32_t>(block.offset - verified_to_)};
+  const tape::BlockRef between{.offset = verified_to_,
+                               .frame_size = static_cast<uint32_t>(block.offset - verified_to_)};
   verified_to_ = block.offset;
   part_.resize(std::max<size_t>(part_.size(), between.frame_size));
   core::MutableBytes bytes = core::MutableBytes(part_).first(between.frame_size);
@@ -91,6 +92,7 @@ bool LaneFeed::read_whole_blocks(Run& run) {
   const tape::BlockRef& last = blocks[block_ + count - 1];
   const core::MutableBytes bytes =
       run.buffer.bytes().subspan(kHeadroom, last.offset + last.frame_size - blocks[block_].offset);
+  verified_to_ = last.offset + last.frame_size;
   if (!read_bytes(blocks[block_], bytes)) {
     ++block_;
     return false;

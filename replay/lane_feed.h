@@ -16,8 +16,8 @@ class LaneFeed {
  public:
   using OnDamage = std::function<void(const tape::DamageReport&)>;
   // Runs have at most `batch_bytes`, unless a single block is larger.
-  LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection,
-           size_t batch_bytes, OnDamage on_damage);
+  LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection, size_t batch_bytes,
+           OnDamage on_damage);
 
   // Whether nothing is left; otherwise order_time() is that of the next run.
   [[nodiscard]] bool at_end();
@@ -42,8 +42,8 @@ class LaneFeed {
   size_t segment_ = 0;
   size_t block_ = 0;
   uint64_t verified_to_ = tape::kHeaderSize;  // offset in the segment
-  std::vector<Wanted> wanted_;  // of the blocks of segment_; empty until it is entered
-  core::File file_;             // of segment_
+  std::vector<Wanted> wanted_;                // of the blocks of segment_; empty until it is entered
+  core::File file_;                           // of segment_
   core::Nanos order_time_{};
   tape::BlockOpener opener_;
   std::vector<std::byte> part_;  // a block of which a part is wanted

@@ -27,8 +27,8 @@ const PacedLane* PacedPlayer::earliest() const {
   return best;
 }
 
-// Moves runs to their lanes until no run that is still to come can hold an earlier record than those at hand: runs come in
-// the order of their first record. So no lane ever holds more than one run. False at the end of everything.
+// Moves runs to their lanes until no run that is still to come can hold an earlier record than those at hand: runs come
+// in the order of their first record. So no lane ever holds more than one run. False at the end of everything.
 bool PacedPlayer::fetch_runs() {
   for (;;) {
     if (!fetched_ && !runs_.exhausted()) fetched_ = runs_.pop(transport::kPollInterval);

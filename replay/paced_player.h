@@ -1,6 +1,6 @@
-// Sends the records of a replay when they are due, by one tape clock with absolute deadlines. Records that are due together
-// go in one slice a lane, so that a replay that falls behind catches up with larger slices; when it is later than its limit
-// the clock slips. One thread, which sleeps until the next deadline.
+// Sends the records of a replay when they are due, by one tape clock with absolute deadlines. Records that are due
+// together go in one slice a lane, so that a replay that falls behind catches up with larger slices; when it is later
+// than its limit the clock slips. One thread, which sleeps until the next deadline.
 #pragma once
 
 #include <functional>
@@ -33,7 +33,7 @@ class PacedPlayer {
   void run(const std::function<void()>& keep_house);
 
   [[nodiscard]] const core::Histogram& pacing() const { return pacing_; }  // lateness of records, in ns
-  [[nodiscard]] std::map<core::Lane, uint64_t> records_lost() const;  // in blocks that do not decompress
+  [[nodiscard]] std::map<core::Lane, uint64_t> records_lost() const;       // in blocks that do not decompress
   [[nodiscard]] int64_t slipped_ns() const { return tape_clock_.slipped_ns(); }
   [[nodiscard]] uint32_t passes() const { return passes_; }
   [[nodiscard]] double tape_seconds() const { return tape_seconds_; }  // of tape time that were played

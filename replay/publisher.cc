@@ -72,16 +72,15 @@ void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Pi
                       uint64_t scheduled_ns) {
   const uint64_t now_ns = clock_.now().value;
   tape::LaneDigest& sent = sent_[lane];
-  transport::stamp_envelope({front, transport::kHeadroom},
-                            {.lane = lane.value,
-                             .publisher = id_,
-                             .wire_sequence = sent.records,
-                             .record_count = static_cast<uint32_t>(piece.records),
-                             .pass = pass,
-                             .scheduled_ns = scheduled_ns == 0 ? now_ns : scheduled_ns,
-                             .sent_ns = now_ns,
-                             .tape = tape_.value,
-                             .run_bytes = static_cast<uint32_t>(run_bytes)});
+  transport::stamp_envelope({front, transport::kHeadroom}, {.lane = lane.value,
+                                                            .publisher = id_,
+                                                            .wire_sequence = sent.records,
+                                                            .record_count = static_cast<uint32_t>(piece.records),
+                                                            .pass = pass,
+                                                            .scheduled_ns = scheduled_ns == 0 ? now_ns : scheduled_ns,
+                                                            .sent_ns = now_ns,
+                                                            .tape = tape_.value,
+                                                            .run_bytes = static_cast<uint32_t>(run_bytes)});
   sent.add(piece.records, piece.crc, piece.record_bytes);
   records_ += piece.records;
   record_bytes_ += piece.record_bytes;

@@ -1,6 +1,6 @@
 // Owns the data socket of a replay: stamps envelopes, sends runs and slices without copying them, repeats the in-band
-// messages, and keeps account of what was sent. Lossless unless told otherwise: a full subscriber holds send() back. For
-// one thread.
+// messages, and keeps account of what was sent. Lossless unless told otherwise: a full subscriber holds send() back.
+// For one thread.
 #pragma once
 
 #include <functional>

@@ -27,9 +27,8 @@ bool ReadAhead::run_pass(uint32_t pass) {
   for (;;) {
     std::erase_if(feeds, [](const auto& feed) { return feed->at_end(); });
     if (feeds.empty()) return sent_any;  // a pass without records would be repeated for ever
-    LaneFeed& feed = **std::min_element(feeds.begin(), feeds.end(), [](const auto& a, const auto& b) {
-      return a->order_time() < b->order_time();
-    });
+    LaneFeed& feed = **std::min_element(feeds.begin(), feeds.end(),
+                                        [](const auto& a, const auto& b) { return a->order_time() < b->order_time(); });
     if (!buffer) buffer = core::BufferLease(pool_.acquire(stop_));
     if (!buffer) return false;
     Run run;

@@ -1,5 +1,5 @@
-// The read-ahead thread of a replay: reads the runs of all lanes in the order of tape time into recycled buffers and hands
-// them on through a bounded queue, pass by pass. It stops when its queue is closed.
+// The read-ahead thread of a replay: reads the runs of all lanes in the order of tape time into recycled buffers and
+// hands them on through a bounded queue, pass by pass. It stops when its queue is closed.
 #pragma once
 
 #include <atomic>

@@ -215,7 +215,9 @@ class Replay {
                         publisher_.records() == tape_.totals().records;
     report.rate_asked = options_.rate;
     if (options_.rate && played_ns_ > started_ns_) {
-      report.rate_reached = tape_seconds_ / (static_cast<double>(played_ns_ - started_ns_) * 1e-9);
+      const int64_t played_ns = played_ns_ - started_ns_;
+      report.rate_reached = tape_seconds_ / (static_cast<double>(played_ns) * 1e-9);
+      report.overtime_ns = played_ns - static_cast<int64_t>(tape_seconds_ / *options_.rate * 1e9);
     }
     report.pacing = pacing_;
     report.slipped_ns = slipped_ns_;

@@ -15,17 +15,17 @@
 namespace tapedeck::replay {
 
 struct Options {
-  std::string tape;      // path
-  std::string endpoint;  // to bind; tcp port 0 takes a free one
+  std::string tape;              // path
+  std::string endpoint;          // to bind; tcp port 0 takes a free one
   std::string session_endpoint;  // of the session channel; empty: a free port of the same host
   SelectionOptions selection;
   std::optional<double> rate;  // multiple of real time; none: as fast as it goes
   uint32_t passes = 1;         // 0: for ever
   unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
   OnSlow on_slow = OnSlow::kBlock;
-  uint64_t batch_bytes = 1u << 20;        // of a run; 4 KiB to 64 MiB
-  uint64_t queue_bytes = 64u << 20;       // that wait for each subscriber. When they are full: see on_slow.
-  int64_t late_limit_ns = 100'000'000;    // records later than this are late; the clock slips when one is
+  uint64_t batch_bytes = 1u << 20;                 // of a run; 4 KiB to 64 MiB
+  uint64_t queue_bytes = 64u << 20;                // that wait for each subscriber. When they are full: see on_slow.
+  int64_t late_limit_ns = 100'000'000;             // records later than this are late; the clock slips when one is
   int64_t subscriber_silence_ns = 10'000'000'000;  // without progress before a subscriber is taken for dead
 };
 
@@ -41,8 +41,8 @@ struct Status {
 };
 using OnStatus = std::function<void(const Status&)>;
 
-// Fails before anything is sent where the tape, the selection or an endpoint is no good; afterwards everything is in the
-// report.
+// Fails before anything is sent where the tape, the selection or an endpoint is no good; afterwards everything is in
+// the report.
 [[nodiscard]] core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                                        const core::Clock& clock = core::system_clock());
 

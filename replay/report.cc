@@ -13,22 +13,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kRateTolerance = 0.95;  // below this part of the rate asked for, a run was late
-
 std::string_view verdict_name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kAsAsked:
-      return "as-asked";
-    case Verdict::kLate:
-      return "late";
-    case Verdict::kIncomplete:
-      return "incomplete";
+    case Verdict::kAsAsked: return "as-asked";
+    case Verdict::kLate: return "late";
+    case Verdict::kIncomplete: return "incomplete";
   }
   return "";
 }
 
 Json to_json(const Participant& participant) {
-  Json json = {{"subscriber", participant.name}, {"equal", participant.equal}, {"dead", participant.dead},
+  Json json = {{"subscriber", participant.name},
+               {"equal", participant.equal},
+               {"dead", participant.dead},
                {"verdict", participant.verdict}};
   if (!participant.receipt) {
     json["complete"] = false;
@@ -53,8 +50,9 @@ Json to_json(const Participant& participant) {
 
 std::string sentence_of(const Participant& participant) {
   if (participant.receipt) {
-    return fmt::format("{}: {} records, digest {}: {}", participant.name, core::format_count(participant.receipt->records),
-                       participant.receipt->digest(), participant.verdict);
+    return fmt::format("{}: {} records, digest {}: {}", participant.name,
+                       core::format_count(participant.receipt->records), participant.receipt->digest(),
+                       participant.verdict);
   }
   return fmt::format("{}: no receipt; last heard at {} records{}", participant.name,
                      core::format_count(participant.records), participant.dead ? ", then nothing: it died" : "");
@@ -70,7 +68,7 @@ bool Report::all_proved() const {
 Verdict Report::verdict(int64_t late_limit_ns) const {
   if (interrupted || !damage.empty() || !all_proved()) return Verdict::kIncomplete;
   if (!rate_asked) return Verdict::kAsAsked;
-  const bool slow = rate_reached && *rate_reached < *rate_asked * kRateTolerance;
+  const bool slow = overtime_ns > late_limit_ns;
   const bool late = pacing.quantile(0.99) > static_cast<uint64_t>(late_limit_ns);
   return slow || late || slipped_ns > 0 ? Verdict::kLate : Verdict::kAsAsked;
 }
@@ -78,12 +76,9 @@ Verdict Report::verdict(int64_t late_limit_ns) const {
 core::ExitCode exit_code(const Report& report, int64_t late_limit_ns) {
   if (report.interrupted) return core::ExitCode::kInterrupted;
   switch (report.verdict(late_limit_ns)) {
-    case Verdict::kAsAsked:
-      return core::ExitCode::kOk;
-    case Verdict::kLate:
-      return core::ExitCode::kLate;
-    case Verdict::kIncomplete:
-      return core::ExitCode::kDamaged;
+    case Verdict::kAsAsked: return core::ExitCode::kOk;
+    case Verdict::kLate: return core::ExitCode::kLate;
+    case Verdict::kIncomplete: return core::ExitCode::kDamaged;
   }
   return core::ExitCode::kFailed;
 }

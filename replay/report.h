@@ -1,5 +1,5 @@
-// What a replay says at its end: what it sent, how well it kept time, and whether every subscriber has proved that all of
-// it arrived.
+// What a replay says at its end: what it sent, how well it kept time, and whether every subscriber has proved that all
+// of it arrived.
 #pragma once
 
 #include <optional>
@@ -24,13 +24,14 @@ struct Report {
   uint64_t records = 0;
   uint64_t record_bytes = 0;
   uint64_t frames = 0;
-  uint32_t passes = 0;  // that were begun
-  double seconds = 0;   // from the first record to the last receipt
-  std::string digest;   // of what was sent
+  uint32_t passes = 0;               // that were begun
+  double seconds = 0;                // from the first record to the last receipt
+  std::string digest;                // of what was sent
   std::optional<double> rate_asked;  // multiple of real time; none at full speed
   std::optional<double> rate_reached;
-  core::Histogram pacing;  // how late each record was given to the socket
-  int64_t slipped_ns = 0;  // by how much the tape clock was slowed in all
+  int64_t overtime_ns = 0;   // how much longer it took than the rate asked for
+  core::Histogram pacing;    // how late each record was given to the socket
+  int64_t slipped_ns = 0;    // by how much the tape clock was slowed in all
   int64_t held_back_ns = 0;  // how long sends waited for the slowest subscriber
   std::vector<Participant> participants;
   unsigned subscribers_asked = 0;  // --wait-for

@@ -126,9 +126,8 @@ void SessionServer::send(const std::string& identity, const transport::SessionMe
 
 bool SessionServer::all_settled() const {
   const std::lock_guard lock(mutex_);
-  return std::all_of(peers_.begin(), peers_.end(), [](const auto& entry) {
-    return entry.second.answered || entry.second.participant.dead;
-  });
+  return std::all_of(peers_.begin(), peers_.end(),
+                     [](const auto& entry) { return entry.second.answered || entry.second.participant.dead; });
 }
 
 std::vector<Participant> SessionServer::participants() const {

@@ -65,7 +65,7 @@ class SessionServer {
   std::atomic<bool> stopped_{false};
   std::atomic<size_t> joined_{0};
   mutable std::mutex mutex_;
-  std::map<std::string, Peer> peers_;                             // by identity; guarded by mutex_
+  std::map<std::string, Peer> peers_;                           // by identity; guarded by mutex_
   std::optional<std::map<core::Lane, tape::LaneDigest>> sent_;  // guarded by mutex_
 };
 

@@ -1,5 +1,5 @@
-// Makes a small uncompressed block out of some records of a larger one, in a buffer of the caller's. For records that are
-// due now, or that a selection wants. No side column. Nothing is allocated.
+// Makes a small uncompressed block out of some records of a larger one, in a buffer of the caller's. For records that
+// are due now, or that a selection wants. No side column. Nothing is allocated.
 #pragma once
 
 #include "engine/tape/block.h"
@@ -9,8 +9,8 @@ namespace tapedeck::replay {
 
 class SliceBuilder {
  public:
-  // `out` has room for a header and for all records that will be added. The slice takes identity and flags from `origin`;
-  // `first_sequence` is that of its first record.
+  // `out` has room for a header and for all records that will be added. The slice takes identity and flags from
+  // `origin`; `first_sequence` is that of its first record.
   SliceBuilder(core::MutableBytes out, const tape::BlockHeader& origin, core::Sequence first_sequence);
 
   // Appends `count` whole records as they lie in the origin, whose capture times are within the bounds.

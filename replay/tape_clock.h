@@ -1,6 +1,6 @@
-// The one function from tape time to wall time that a paced replay follows: absolute deadlines, so that nothing drifts. When
-// the replay cannot keep up, the clock slips: everything after is due later, instead of in a burst. Plain arithmetic; one
-// thread.
+// The one function from tape time to wall time that a paced replay follows: absolute deadlines, so that nothing drifts.
+// When the replay cannot keep up, the clock slips: everything after is due later, instead of in a burst. Plain
+// arithmetic; one thread.
 #pragma once
 
 #include <algorithm>

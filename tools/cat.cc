@@ -48,11 +48,12 @@ void append_text(fmt::memory_buffer& out, const tape::OrderedMerge::Item& item, 
 }
 
 void append_json(fmt::memory_buffer& out, const tape::OrderedMerge::Item& item, std::string_view topic) {
-  fmt::format_to(std::back_inserter(out),
-                 R"({{"ordinal":{},"time_ns":{},"source_time_ns":{},"topic":{},"lane":{},"sequence":{},"size":{},"payload":")",
-                 item.arrival.ordinal, item.record.capture_time(), item.record.source_time(),
-                 nlohmann::json(topic).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), item.lane,
-                 item.sequence, item.record.payload().size());
+  fmt::format_to(
+      std::back_inserter(out),
+      R"({{"ordinal":{},"time_ns":{},"source_time_ns":{},"topic":{},"lane":{},"sequence":{},"size":{},"payload":")",
+      item.arrival.ordinal, item.record.capture_time(), item.record.source_time(),
+      nlohmann::json(topic).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), item.lane, item.sequence,
+      item.record.payload().size());
   append_hex(out, item.record.payload());
   out.append(std::string_view("\"}"));
 }
@@ -85,7 +86,8 @@ core::Result<core::ExitCode> run(const CatOptions& options) {
   });
   const Line append_line = line_of(options.format);
   fmt::memory_buffer out;
-  if (options.format == "csv") out.append(std::string_view("ordinal,time_ns,source_time_ns,topic,lane,sequence,size,payload\n"));
+  if (options.format == "csv")
+    out.append(std::string_view("ordinal,time_ns,source_time_ns,topic,lane,sequence,size,payload\n"));
   uint64_t printed = 0;
   while (options.limit == 0 || printed < options.limit) {
     const auto item = merge.next();

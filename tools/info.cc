@@ -53,8 +53,7 @@ void print_for_people(const tape::TapeReader& tape, const std::string& digest) {
   fmt::print("records   {} in {} topics, {} of payload\n", core::format_count(totals.records),
              core::format_count(manifest.topics), core::format_bytes(totals.payload_bytes));
   fmt::print("stored    {} in {} lanes, {} segments, {} blocks; codec {}\n", core::format_bytes(totals.bytes),
-             tape.lanes().size(), totals.segments, core::format_count(totals.blocks),
-             tape::codec_name(manifest.codec));
+             tape.lanes().size(), totals.segments, core::format_count(totals.blocks), tape::codec_name(manifest.codec));
   if (totals.records > 0) {
     fmt::print("captured  {} to {} ({})\n", core::format_time(core::Nanos(totals.time_min_ns)),
                core::format_time(core::Nanos(totals.time_max_ns)),

@@ -1,4 +1,6 @@
 // `tapedeck replay`: sends a tape to subscribers and ends with their receipts.
+#include "replay/replay.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,7 +9,6 @@
 
 #include "engine/core/file.h"
 #include "engine/core/parse.h"
-#include "replay/replay.h"
 #include "tools/commands.h"
 
 namespace tapedeck::tools {
@@ -37,7 +38,8 @@ core::Result<std::optional<double>> parse_rate(const std::string& text) {
   double rate = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
   if (error != std::errc{} || end != text.data() + text.size() || !(rate > 0)) {
-    return fail_with(ExitCode::kUsage, "bad rate '{}': expected max or a positive multiple of real time, e.g. 10", text);
+    return fail_with(ExitCode::kUsage, "bad rate '{}': expected max or a positive multiple of real time, e.g. 10",
+                     text);
   }
   return std::optional(rate);
 }
@@ -83,7 +85,8 @@ class StatusLine {
       next_held_back_ns_ = status.held_back_ns + kHeldBackToldAgain_ns;
     }
     if (is_terminal_ && !status.waiting_for_subscribers) {
-      fmt::print(stderr, "\r{} records sent to {} subscribers\033[K", core::format_count(status.records), status.joined);
+      fmt::print(stderr, "\r{} records sent to {} subscribers\033[K", core::format_count(status.records),
+                 status.joined);
       shown_ = true;
     }
   }
@@ -141,8 +144,9 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
   command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
       ->capture_default_str();
-  command->add_option("--on-slow", arguments->on_slow,
-                      "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
+  command
+      ->add_option("--on-slow", arguments->on_slow,
+                   "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
       ->check(CLI::IsMember({"block", "drop"}))
       ->capture_default_str();
   command->add_option("--batch", arguments->batch, "Largest run of blocks in one frame, 4KiB to 64MiB")

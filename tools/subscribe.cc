@@ -28,7 +28,8 @@ struct Totals {
   uint64_t payload_bytes = 0;
 };
 
-// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read everything.
+// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read
+// everything.
 class SumHandler final : public blackbox::Handler {
  public:
   explicit SumHandler(Totals& totals) : totals_(totals) {}
@@ -121,7 +122,8 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   blackbox::keep_message_memory();
   Totals totals;
   TD_ASSIGN(const blackbox::Outcome outcome,
-            blackbox::run(options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop));
+            blackbox::run(
+                options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop));
   options.json ? print_json(outcome, totals) : print_for_people(outcome, totals);
   return exit_code(outcome);
 }
@@ -130,12 +132,13 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
 
 void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   auto options = std::make_shared<SubscribeOptions>();
-  CLI::App* command = program.add_subcommand(
-      "subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
+  CLI::App* command =
+      program.add_subcommand("subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
   command->add_option("ENDPOINT", options->box.endpoint, "Of the replay: tcp://HOST:PORT or ipc://PATH")->required();
   command->add_option("--workers", options->box.workers, "Worker threads")->capture_default_str();
-  command->add_option("--dispatch", options->dispatch,
-                      "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
+  command
+      ->add_option("--dispatch", options->dispatch,
+                   "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
       ->check(CLI::IsMember({"by-lane", "any"}))
       ->capture_default_str();
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");

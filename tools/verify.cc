@@ -1,11 +1,12 @@
 // `tapedeck verify`: reads every byte of a tape and names what is damaged.
+#include "engine/tape/verify.h"
+
 #include <fmt/format.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/core/parse.h"
-#include "engine/tape/verify.h"
 #include "tools/commands.h"
 
 namespace tapedeck::tools {

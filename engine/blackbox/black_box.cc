@@ -82,8 +82,8 @@ class Box {
       workers_.push_back(std::make_unique<Worker>(context, std::move(pull), make_handler(i)));
     }
     TD_TRY(transport::connect(sub, endpoint_.text()));
-    subscriber_ = std::make_unique<Subscriber>(std::move(sub), std::move(pushes), accounts_, topics_, options_, stop_,
-                                               clock_);
+    subscriber_ =
+        std::make_unique<Subscriber>(std::move(sub), std::move(pushes), accounts_, topics_, options_, stop_, clock_);
     return {};
   }
 
@@ -121,8 +121,8 @@ class Box {
       // A replay that is dead gets the chance to answer, but not for longer than it took to see that.
       const bool silent = subscriber_->ending() == Ending::kSilence;
       const int64_t timeout_ns = options_.verdict_timeout_ns;
-      if (const auto verdict = session_->settle(outcome.receipt,
-                                                silent ? std::min(timeout_ns, options_.silence_ns) : timeout_ns)) {
+      if (const auto verdict =
+              session_->settle(outcome.receipt, silent ? std::min(timeout_ns, options_.silence_ns) : timeout_ns)) {
         outcome.acknowledged = true;
         outcome.equal = verdict->equal;
         outcome.verdict = verdict->sentence;
@@ -206,8 +206,8 @@ core::Result<Outcome> run(const Options& options, const HandlerFactory& make_han
 }
 
 void keep_message_memory() {
-  // One arena, because a message is allocated by the I/O thread and freed by a worker; never trimmed, and large messages
-  // from the heap rather than from a mapping of their own, whose pages would be new each time.
+  // One arena, because a message is allocated by the I/O thread and freed by a worker; never trimmed, and large
+  // messages from the heap rather than from a mapping of their own, whose pages would be new each time.
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);

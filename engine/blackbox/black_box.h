@@ -20,8 +20,8 @@ namespace tapedeck::blackbox {
 // A block, as a handler sees it. Everything in it is valid only during the call.
 struct Block {
   core::Lane lane{};
-  uint32_t pass = 0;             // which loop of the replay
-  uint64_t wire_sequence = 0;    // of the first record, within the lane
+  uint32_t pass = 0;               // which loop of the replay
+  uint64_t wire_sequence = 0;      // of the first record, within the lane
   const tape::BlockView& records;  // iterate over it for RecordView
   const TopicTable& topics;        // names by topic id
 };
@@ -41,22 +41,22 @@ enum class Dispatch {
 };
 
 struct Options {
-  std::string endpoint;                   // of the replay
-  unsigned workers = 1;                   // at least 1
+  std::string endpoint;  // of the replay
+  unsigned workers = 1;  // at least 1
   Dispatch dispatch = Dispatch::kByLane;
-  std::string name;                       // for the replay's report; host:pid if empty
-  uint64_t queue_bytes = 64u << 20;       // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
-                                          // is full nothing is read from the one before it, up to the replay, which waits.
-  int64_t silence_ns = 10'000'000'000;    // without any sign of the replay before it is taken for dead
+  std::string name;                  // for the replay's report; host:pid if empty
+  uint64_t queue_bytes = 64u << 20;  // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
+                                     // is full nothing is read from the one before it, up to the replay, which waits.
+  int64_t silence_ns = 10'000'000'000;          // without any sign of the replay before it is taken for dead
   int64_t verdict_timeout_ns = 10'000'000'000;  // for the replay's answer to the receipt
 };
 
 struct Outcome {
   transport::Receipt receipt;
-  bool interrupted = false;     // by the stop flag
-  bool acknowledged = false;    // the replay answered the receipt
-  bool equal = false;           // and found it equal to what it sent
-  std::string verdict;          // its sentence
+  bool interrupted = false;   // by the stop flag
+  bool acknowledged = false;  // the replay answered the receipt
+  bool equal = false;         // and found it equal to what it sent
+  std::string verdict;        // its sentence
 };
 
 // Subscribes, waits for a replay as long as it takes, handles all of it, and reports to it. Blocks until the tape has

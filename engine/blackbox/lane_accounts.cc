@@ -17,8 +17,7 @@ void LaneAccounts::add(core::Lane lane, uint64_t wire_sequence, uint64_t wire_co
     return;
   }
   account.take(wire_count, piece);
-  for (auto next = account.waiting.begin();
-       next != account.waiting.end() && next->first == account.next_wire_sequence;
+  for (auto next = account.waiting.begin(); next != account.waiting.end() && next->first == account.next_wire_sequence;
        next = account.waiting.erase(next)) {
     account.take(next->second.wire_count, next->second.piece);
   }

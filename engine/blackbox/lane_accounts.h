@@ -1,6 +1,6 @@
 // Adds up what the workers delivered, lane by lane, in the order of the wire sequence, whichever worker was first: the
-// digests of the receipt. Locks once a run. Every run that was dispatched is added exactly once, and every gap is told, so
-// that the chain of a lane never waits for something that does not come.
+// digests of the receipt. Locks once a run. Every run that was dispatched is added exactly once, and every gap is told,
+// so that the chain of a lane never waits for something that does not come.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// The subscriber's end of the session channel: hello, progress, clock offset, receipt and verdict. For one thread, which
-// calls step() about every 50 ms; nothing here blocks for longer than asked.
+// The subscriber's end of the session channel: hello, progress, clock offset, receipt and verdict. For one thread,
+// which calls step() about every 50 ms; nothing here blocks for longer than asked.
 #pragma once
 
 #include <atomic>

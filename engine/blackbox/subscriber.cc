@@ -6,9 +6,8 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
-Subscriber::Subscriber(zmq::socket_t sub, std::vector<zmq::socket_t> pushes, LaneAccounts& accounts,
-                       TopicTable& topics, const Options& options, const core::StopFlag& stop,
-                       const core::Clock& clock)
+Subscriber::Subscriber(zmq::socket_t sub, std::vector<zmq::socket_t> pushes, LaneAccounts& accounts, TopicTable& topics,
+                       const Options& options, const core::StopFlag& stop, const core::Clock& clock)
     : sub_(std::move(sub)),
       pushes_(std::move(pushes)),
       accounts_(accounts),

@@ -1,5 +1,5 @@
-// The SUB thread of a Black Box: receives frames, checks their envelopes and sequences, and pushes them on to the workers.
-// It looks at no record. Runs on a thread of its own; the box reads its state from outside.
+// The SUB thread of a Black Box: receives frames, checks their envelopes and sequences, and pushes them on to the
+// workers. It looks at no record. Runs on a thread of its own; the box reads its state from outside.
 #pragma once
 
 #include <atomic>
@@ -69,7 +69,7 @@ class Subscriber {
   mutable std::mutex mutex_;
   std::optional<transport::Announcement> announcement_;  // guarded by mutex_
 
-  uint64_t publisher_ = 0;  // whom we listen to; the first that we heard
+  uint64_t publisher_ = 0;           // whom we listen to; the first that we heard
   std::deque<zmq::message_t> held_;  // frames that came before the names of their topics
   uint64_t held_bytes_ = 0;
   std::vector<uint64_t> next_wire_sequence_;  // by lane

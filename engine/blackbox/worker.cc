@@ -44,8 +44,7 @@ void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, Ru
   while (!run.empty()) {
     tape::BlockHeader header;
     const bool framed = tape::read_header(run, header) == Damage::kNone && header.magic == tape::kBlockMagic &&
-                        tape::frame_size(header) <= run.size() &&
-                        header.record_count <= envelope.record_count - walked;
+                        tape::frame_size(header) <= run.size() && header.record_count <= envelope.record_count - walked;
     if (!framed) {
       ++damaged_blocks_;  // and nothing behind it can be found
       return;
@@ -74,7 +73,8 @@ void Worker::call_handler(const Block& block) {
   try {
     handler_->on_block(block);
   } catch (const std::exception& error) {
-    failure_ = fmt::format("the handler threw at record {} of lane {}: {}", block.wire_sequence, block.lane, error.what());
+    failure_ =
+        fmt::format("the handler threw at record {} of lane {}: {}", block.wire_sequence, block.lane, error.what());
   } catch (...) {
     failure_ = fmt::format("the handler threw at record {} of lane {}", block.wire_sequence, block.lane);
   }

@@ -1,6 +1,6 @@
 // A queue between two threads that holds at most `capacity` items: push waits while it is full, pop while it is empty.
-// For things that come thousands of times a second (blocks, runs), not for messages. Any number of threads may use either
-// end. close() ends it from either side: pushes are refused, pops give what is left and then nothing.
+// For things that come thousands of times a second (blocks, runs), not for messages. Any number of threads may use
+// either end. close() ends it from either side: pushes are refused, pops give what is left and then nothing.
 #pragma once
 
 #include <chrono>

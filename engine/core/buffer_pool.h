@@ -1,6 +1,7 @@
-// A fixed number of equal buffers on huge pages, recycled for ever: reading a tape touches no fresh page once each buffer
-// has been used, which is dear on virtual machines. acquire() waits for a buffer to come back, so the pool is also the
-// bound of what is in flight. Buffers come back from any thread. The pool must outlive every buffer that is out.
+// A fixed number of equal buffers on huge pages, recycled for ever: reading a tape touches no fresh page once each
+// buffer has been used, which is dear on virtual machines. acquire() waits for a buffer to come back, so the pool is
+// also the bound of what is in flight. Buffers come back from any thread. The pool must outlive every buffer that is
+// out.
 #pragma once
 
 #include <condition_variable>
@@ -31,7 +32,8 @@ class BufferPool {
   [[nodiscard]] size_t buffer_size() const { return buffer_size_; }
   [[nodiscard]] size_t count() const { return buffers_.size(); }
 
-  // The buffer that came back last, for its bytes are the likeliest to be cached. Null when `stop` is set while it waits.
+  // The buffer that came back last, for its bytes are the likeliest to be cached. Null when `stop` is set while it
+  // waits.
   [[nodiscard]] Buffer* acquire(const StopFlag& stop);
   void release(Buffer* buffer);
   // Whether every buffer has come back.

@@ -24,7 +24,7 @@ namespace tapedeck::core {
 // fraction and an offset such as -04:00; a date without time is its midnight UTC).
 [[nodiscard]] Result<Nanos> parse_time(std::string_view text);
 
-[[nodiscard]] std::string format_time(Nanos time);              // "2017-07-10T14:32:18.123456789Z"
+[[nodiscard]] std::string format_time(Nanos time);               // "2017-07-10T14:32:18.123456789Z"
 [[nodiscard]] std::string format_duration(int64_t duration_ns);  // "1.25 s", "812 us", "3 h 25 min"
 [[nodiscard]] std::string format_bytes(uint64_t bytes);          // "1.2 MiB"
 [[nodiscard]] std::string format_count(uint64_t count);          // "40,715"

@@ -45,24 +45,22 @@ template <class... Args>
 
 }  // namespace tapedeck::core
 
-#define TD_CHECK(condition)                                                     \
-  do {                                                                          \
-    if (!(condition)) [[unlikely]]                                              \
-      ::tapedeck::core::check_failed(#condition, __FILE__, __LINE__);           \
+#define TD_CHECK(condition)                                           \
+  do {                                                                \
+    if (!(condition)) [[unlikely]]                                    \
+      ::tapedeck::core::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 // Returns from the caller with the error of `expression`, a Status or Result, if it has one.
-#define TD_TRY(expression)                                                      \
-  do {                                                                          \
-    if (auto td_status = (expression); !td_status)                              \
-      return ::tl::unexpected(std::move(td_status).error());                    \
+#define TD_TRY(expression)                                                                                \
+  do {                                                                                                    \
+    if (auto td_status = (expression); !td_status) return ::tl::unexpected(std::move(td_status).error()); \
   } while (false)
 
 // TD_ASSIGN(auto x, f()): declares x with f's value, or returns from the caller with its error.
 #define TD_ASSIGN_CONCAT_(a, b) a##b
 #define TD_ASSIGN_NAME_(line) TD_ASSIGN_CONCAT_(td_result_, line)
-#define TD_ASSIGN(declaration, expression)                                      \
-  auto TD_ASSIGN_NAME_(__LINE__) = (expression);                                \
-  if (!TD_ASSIGN_NAME_(__LINE__))                                               \
-    return ::tl::unexpected(std::move(TD_ASSIGN_NAME_(__LINE__)).error());      \
+#define TD_ASSIGN(declaration, expression)                                                               \
+  auto TD_ASSIGN_NAME_(__LINE__) = (expression);                                                         \
+  if (!TD_ASSIGN_NAME_(__LINE__)) return ::tl::unexpected(std::move(TD_ASSIGN_NAME_(__LINE__)).error()); \
   declaration = std::move(*TD_ASSIGN_NAME_(__LINE__))

@@ -1,7 +1,8 @@
 #include "engine/core/stop.h"
 
-#include <csignal>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "engine/core/status.h"
 

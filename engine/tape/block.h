@@ -25,20 +25,20 @@ struct BlockView {
 };
 
 // What is wrong with a frame.
-enum class [[nodiscard]] Damage : uint8_t{
-    kNone,
-    kHeader,     // the header's checksum, or sizes that cannot be
-    kVersion,    // of a version that we do not read
-    kCut,        // fewer bytes than the header says
-    kStored,     // checksum of the stored bytes
-    kRaw,        // checksum of the decompressed records, or they do not decompress
-    kStructure,  // checksums hold, but what they cover makes no sense
-    kRepeated,   // sound, but its records came before
+enum class Damage : uint8_t {
+  kNone,
+  kHeader,     // the header's checksum, or sizes that cannot be
+  kVersion,    // of a version that we do not read
+  kCut,        // fewer bytes than the header says
+  kStored,     // checksum of the stored bytes
+  kRaw,        // checksum of the decompressed records, or they do not decompress
+  kStructure,  // checksums hold, but what they cover makes no sense
+  kRepeated,   // sound, but its records came before
 };
 [[nodiscard]] std::string_view damage_name(Damage damage);
 
 // The header at the front of `frame`, if it is whole and sound. Looks at no more than the header.
-Damage read_header(Bytes frame, BlockHeader& header);
+[[nodiscard]] Damage read_header(Bytes frame, BlockHeader& header);
 [[nodiscard]] constexpr size_t frame_size(const BlockHeader& header) { return kHeaderSize + header.stored_size; }
 [[nodiscard]] inline Codec codec_of(const BlockHeader& header) { return Codec(header.codec_and_flags & kCodecMask); }
 [[nodiscard]] inline bool has_source_time(const BlockHeader& header) {
@@ -47,16 +47,16 @@ Damage read_header(Bytes frame, BlockHeader& header);
 
 // Header and stored checksum of the frame at the front of `frame`; what a reader that forwards blocks verifies. For an
 // uncompressed block this covers the records' own checksum too, in the same pass.
-Damage verify_frame(Bytes frame, BlockHeader& header);
+[[nodiscard]] Damage verify_frame(Bytes frame, BlockHeader& header);
 
 // Opens blocks; keeps a buffer for decompression, so that the view is valid until the next open or until the frame's
 // bytes go. A frame of another kind than a block is kStructure.
 class BlockOpener {
  public:
   // Verifies everything that verify_frame does, and the checksum of the decompressed records.
-  Damage open(Bytes frame, BlockView& block);
+  [[nodiscard]] Damage open(Bytes frame, BlockView& block);
   // The same for a frame in which verify_frame has found no damage, without a second pass over its bytes.
-  Damage open_verified(Bytes frame, const BlockHeader& header, BlockView& block);
+  [[nodiscard]] Damage open_verified(Bytes frame, const BlockHeader& header, BlockView& block);
 
  private:
   Damage decompress(Bytes payload, const BlockHeader& header);
@@ -66,7 +66,7 @@ class BlockOpener {
 
 // Walks the records of a verified block: kStructure unless there are as many as the header says, with times within its
 // bounds, and they fill the bytes exactly. Costs a pass over the records; for verify, not for the hot path.
-Damage check_records(const BlockView& block);
+[[nodiscard]] Damage check_records(const BlockView& block);
 
 class BlockBuilder {
  public:

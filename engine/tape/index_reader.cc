@@ -24,8 +24,8 @@ core::Result<std::optional<SegmentFooter>> read_footer(const SegmentScanner& sca
   std::array<std::byte, kHeaderSize> bytes;
   TD_TRY(scanner.file().read_at(scanner.file_size() - kHeaderSize, bytes));
   const SegmentHeader& header = scanner.header();
-  if (!decode_footer(bytes, footer) || footer.tape_id != header.tape_id ||
-      footer.lane != header.lane || footer.segment != header.segment) {
+  if (!decode_footer(bytes, footer) || footer.tape_id != header.tape_id || footer.lane != header.lane ||
+      footer.segment != header.segment) {
     return std::nullopt;
   }
   return footer;

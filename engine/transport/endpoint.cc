@@ -16,9 +16,10 @@ using core::fail_with;
 
 constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kIpc = "ipc://";
+constexpr std::string_view kAnyPort = "*";
 
 bool is_port(std::string_view text) {
-  if (text == "*") return true;
+  if (text == kAnyPort) return true;
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   return error == std::errc{} && end == text.data() + text.size() && port <= 65535;
@@ -28,8 +29,10 @@ core::Result<Endpoint> parse_tcp(std::string_view text) {
   const std::string_view rest = text.substr(kTcp.size());
   const size_t colon = rest.rfind(':');
   if (colon == std::string_view::npos || colon == 0 || !is_port(rest.substr(colon + 1))) {
-    return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT with a port of 0 to 65535, "
-                     "e.g. tcp://127.0.0.1:5555", text);
+    return fail_with(ExitCode::kUsage,
+                     "bad endpoint '{}': expected tcp://HOST:PORT with a port of 0 to 65535, "
+                     "e.g. tcp://127.0.0.1:5555",
+                     text);
   }
   return Endpoint{.scheme = Scheme::kTcp,
                   .host = std::string(rest.substr(0, colon)),
@@ -62,10 +65,9 @@ core::Result<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 Endpoint session_endpoint_for(const Endpoint& data) {
-  Endpoint session = data;
-  if (data.scheme == Scheme::kTcp) session.port = "*";
-  if (data.scheme == Scheme::kIpc) session.path += ".session";
-  return session;
+  if (data.scheme == Scheme::kIpc)
+    return {.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = data.path + ".session"};
+  return {.scheme = Scheme::kTcp, .host = data.host, .port = std::string(kAnyPort), .path = {}};
 }
 
 core::Status check_free(const Endpoint& endpoint) {
@@ -76,7 +78,8 @@ core::Status check_free(const Endpoint& endpoint) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool answered = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   close(fd);
-  if (answered) return core::fail("cannot bind {}: a program listens there already; choose another path", endpoint.text());
+  if (answered)
+    return core::fail("cannot bind {}: a program listens there already; choose another path", endpoint.text());
   return {};
 }
 

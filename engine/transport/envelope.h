@@ -1,5 +1,5 @@
-// The front of every frame of the packed wire: an 8-byte prefix, by which ZeroMQ filters, and a 64-byte envelope, by which
-// a subscriber checks sequence and lateness without looking at a record (docs/wire-protocol.md, "Data frames").
+// The front of every frame of the packed wire: an 8-byte prefix, by which ZeroMQ filters, and a 64-byte envelope, by
+// which a subscriber checks sequence and lateness without looking at a record (docs/wire-protocol.md, "Data frames").
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ inline constexpr size_t kEnvelopeSize = 64;
 inline constexpr size_t kHeadroom = kPrefixSize + kEnvelopeSize;  // in front of a run
 inline constexpr uint32_t kEnvelopeMagic = 0x30454454;            // "TDE0": of version 0
 
-inline constexpr std::string_view kDataPrefix = "TDL";      // then the lane as four hex digits and a slash
-inline constexpr std::string_view kInBandPrefix = "TDS/";   // then what it is, and a slash
+inline constexpr std::string_view kDataPrefix = "TDL";     // then the lane as four hex digits and a slash
+inline constexpr std::string_view kInBandPrefix = "TDS/";  // then what it is, and a slash
 
 // docs/wire-protocol.md, "Envelope". Little-endian.
 struct Envelope {
@@ -39,10 +39,10 @@ static_assert(offsetof(Envelope, scheduled_ns) == 32 && offsetof(Envelope, crc) 
 // Writes prefix and envelope to out[0..72), with the checksum filled in.
 void stamp_envelope(core::MutableBytes out, const Envelope& envelope);
 
-enum class [[nodiscard]] FrameError : uint8_t { kNone, kShort, kForeign, kChecksum };
+enum class FrameError : uint8_t { kNone, kShort, kForeign, kChecksum };
 
 // Reads the front of a data frame. `kForeign`: no data frame of ours, or of another version.
-FrameError read_envelope(core::Bytes frame, Envelope& envelope);
+[[nodiscard]] FrameError read_envelope(core::Bytes frame, Envelope& envelope);
 
 [[nodiscard]] inline core::Bytes run_of(core::Bytes frame) { return frame.subspan(kHeadroom); }
 

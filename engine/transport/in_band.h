@@ -38,8 +38,8 @@ struct Dictionary {
 
 struct EndOfTape {
   uint64_t publisher = 0;
-  bool interrupted = false;                       // not all that was asked for
-  std::map<core::Lane, uint64_t> records_sent;    // in all, by lane
+  bool interrupted = false;                     // not all that was asked for
+  std::map<core::Lane, uint64_t> records_sent;  // in all, by lane
 };
 
 [[nodiscard]] Message encode(const Announcement& announcement);

@@ -1,5 +1,5 @@
-// The small messages of our protocols are JSON objects: they are rare, and a stranger can read them off the wire. Private
-// to this layer's .cc files.
+// The small messages of our protocols are JSON objects: they are rare, and a stranger can read them off the wire.
+// Private to this layer's .cc files.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -17,9 +17,9 @@ struct Receipt {
   uint64_t records = 0;
   uint64_t record_bytes = 0;  // with heads and padding
   uint64_t frames = 0;
-  uint64_t gaps = 0;            // jumps of the wire sequence, one at the end included
-  uint64_t records_lost = 0;    // in gaps and in damaged blocks
-  uint64_t damaged_blocks = 0;  // whose checksums were wrong when they arrived
+  uint64_t gaps = 0;              // jumps of the wire sequence, one at the end included
+  uint64_t records_lost = 0;      // in gaps and in damaged blocks
+  uint64_t damaged_blocks = 0;    // whose checksums were wrong when they arrived
   uint64_t repeated_records = 0;  // that came again, and were left out
   std::map<core::Lane, tape::LaneDigest> lanes;
   uint64_t late_p50_ns = 0;  // from when a run was due to when its handler had returned; by the publisher's clock

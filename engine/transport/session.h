@@ -1,6 +1,6 @@
-// The messages of the session channel, between a replay (ROUTER) and each of its subscribers (DEALER): one frame each, a
-// JSON object whose "type" tells which (docs/wire-protocol.md, "Session channel"). No commands travel here. Decoders take
-// bytes of any origin.
+// The messages of the session channel, between a replay (ROUTER) and each of its subscribers (DEALER): one frame each,
+// a JSON object whose "type" tells which (docs/wire-protocol.md, "Session channel"). No commands travel here. Decoders
+// take bytes of any origin.
 #pragma once
 
 #include <string>

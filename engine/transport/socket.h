@@ -1,11 +1,11 @@
-// The few things that every user of ZeroMQ here needs: errors as sentences, endpoints bound and connected, messages sent
-// and received in ways that look at a stop flag. Sockets belong to one thread. Hot paths use zmq::socket_t directly.
+// The few things that every user of ZeroMQ here needs: errors as sentences, endpoints bound and connected, messages
+// sent and received in ways that look at a stop flag. Sockets belong to one thread. Hot paths use zmq::socket_t
+// directly.
 #pragma once
-
-#include <zmq.hpp>
 
 #include <chrono>
 #include <string>
+#include <zmq.hpp>
 
 #include "engine/core/buffer_pool.h"
 #include "engine/core/status.h"
@@ -20,13 +20,14 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
 [[nodiscard]] core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint);
 [[nodiscard]] core::Status connect(zmq::socket_t& socket, const std::string& endpoint);
 
-// Receive and send one message or part. False if that was not possible in time; a signal that comes while they wait ends
-// the wait like a time-out, for then there may be a stop flag to look at.
-[[nodiscard]] bool receive(zmq::socket_t& socket, zmq::message_t& message, zmq::recv_flags flags = zmq::recv_flags::none);
+// Receive and send one message or part. False if that was not possible in time; a signal that comes while they wait
+// ends the wait like a time-out, for then there may be a stop flag to look at.
+[[nodiscard]] bool receive(zmq::socket_t& socket, zmq::message_t& message,
+                           zmq::recv_flags flags = zmq::recv_flags::none);
 [[nodiscard]] bool send(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags flags = zmq::send_flags::none);
 
-// A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has sent
-// the last byte of it. Nothing is copied.
+// A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has
+// sent the last byte of it. Nothing is copied.
 [[nodiscard]] zmq::message_t message_in(core::BufferLease buffer, size_t offset, size_t size);
 
 [[nodiscard]] inline core::Bytes bytes_of(const zmq::message_t& message) {

@@ -26,8 +26,11 @@ class LaneFeedTest : public tape::TapeTest {
   void make_tape(uint64_t blocks, tape::TapeOptions options = {.lanes = 1}) {
     tape::TapeMaker maker(folder_ / "t", options);
     for (uint64_t i = 0; i < 10 * blocks; ++i) {
-      maker.add({.lane = 0, .topic = i % 2 == 0 ? "X/EVEN" : "X/ODD", .payload = fmt::format("{:<100}", i),
-                 .time_ns = kFirst_ns + i * 1000, .ordinal = i});
+      maker.add({.lane = 0,
+                 .topic = i % 2 == 0 ? "X/EVEN" : "X/ODD",
+                 .payload = fmt::format("{:<100}", i),
+                 .time_ns = kFirst_ns + i * 1000,
+                 .ordinal = i});
       if (i % 10 == 9) maker.end_blocks();
     }
     maker.seal();

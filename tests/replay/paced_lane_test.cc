@@ -17,7 +17,8 @@ constexpr uint64_t kRecordBytes = 32;  // of those of make_block: head, source t
 class PacedLaneTest : public ::testing::Test {
  protected:
   // A block of one record for each capture time; payloads are those times.
-  [[nodiscard]] static ByteVector make_block(const std::vector<uint64_t>& times, tape::Codec codec = tape::Codec::kNone) {
+  [[nodiscard]] static ByteVector make_block(const std::vector<uint64_t>& times,
+                                             tape::Codec codec = tape::Codec::kNone) {
     tape::BlockBuilder builder(core::TapeId(1), core::Lane(5), true, 1u << 16);
     for (const uint64_t time : times) {
       const ByteVector payload = [&] {
@@ -25,7 +26,12 @@ class PacedLaneTest : public ::testing::Test {
         core::append_le(bytes, time);
         return bytes;
       }();
-      builder.add({.capture_time = Nanos(time), .source_time = {}, .topic = {}, .source = {}, .ordinal = {}, .payload = payload});
+      builder.add({.capture_time = Nanos(time),
+                   .source_time = {},
+                   .topic = {},
+                   .source = {},
+                   .ordinal = {},
+                   .payload = payload});
     }
     const auto sealed = builder.seal(codec);
     return {sealed->begin(), sealed->end()};

@@ -36,8 +36,11 @@ class ReplayTest : public tape::TapeTest {
 TEST_F(ReplayTest, ATapeOfOneCaptureTimeInManyLanesNeedsNoMoreBuffersThanThereAre) {
   tape::TapeMaker maker(folder_ / "t", {.lanes = 64, .block_bytes = 4096});
   for (uint64_t i = 0; i < 20'000; ++i) {
-    maker.add({.lane = static_cast<uint16_t>(i % 64), .topic = "X/A", .payload = std::string(200, 'x'),
-               .time_ns = 1'500'000'000'000'000'000, .ordinal = i});
+    maker.add({.lane = static_cast<uint16_t>(i % 64),
+               .topic = "X/A",
+               .payload = std::string(200, 'x'),
+               .time_ns = 1'500'000'000'000'000'000,
+               .ordinal = i});
   }
   maker.seal();
   const std::string digest = tape::digest_of(open_sound(folder_ / "t"));

@@ -111,7 +111,7 @@ TEST(Report, APacedOneIsLateByItsDelaysItsRateOrItsClock) {
   delayed.pacing.record(3 * kLimit_ns, 100);
   expect(delayed, Verdict::kLate, ExitCode::kLate);
   Report slow = report;
-  slow.rate_reached = 9;
+  slow.overtime_ns = 100'000'001;
   expect(slow, Verdict::kLate, ExitCode::kLate);
   Report slipped = report;
   slipped.slipped_ns = 1;

@@ -12,8 +12,12 @@ std::vector<std::byte> make_block(bool has_source_time) {
   tape::BlockBuilder builder(core::TapeId(8), core::Lane(3), has_source_time, 1u << 16);
   for (uint64_t i = 0; i < 10; ++i) {
     const std::string payload(i, static_cast<char>('a' + i));
-    builder.add({.capture_time = core::Nanos(1000 - i), .source_time = core::Nanos(i), .topic = core::TopicId(1),
-                 .source = {}, .ordinal = core::Ordinal(i), .payload = core::as_bytes(payload)});
+    builder.add({.capture_time = core::Nanos(1000 - i),
+                 .source_time = core::Nanos(i),
+                 .topic = core::TopicId(1),
+                 .source = {},
+                 .ordinal = core::Ordinal(i),
+                 .payload = core::as_bytes(payload)});
   }
   const auto sealed = builder.seal(tape::Codec::kNone);
   return {sealed->begin(), sealed->end()};

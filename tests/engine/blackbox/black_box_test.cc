@@ -56,7 +56,9 @@ class BlackBox : public ::testing::Test {
     start([this](unsigned) { return std::make_unique<KeepingHandler>(kept_); });
   }
 
-  void send(const ByteVector& bytes) { xpub_.send(zmq::const_buffer(bytes.data(), bytes.size()), zmq::send_flags::none); }
+  void send(const ByteVector& bytes) {
+    xpub_.send(zmq::const_buffer(bytes.data(), bytes.size()), zmq::send_flags::none);
+  }
   void announce(uint64_t publisher = kPublisher) {
     send(transport::encode(transport::Announcement{.publisher = publisher, .tape_name = {}, .session_endpoint = {}}));
   }
@@ -68,7 +70,8 @@ class BlackBox : public ::testing::Test {
     name_topics();
   }
   void end(const std::map<core::Lane, uint64_t>& sent, bool interrupted = false) {
-    send(transport::encode(transport::EndOfTape{.publisher = kPublisher, .interrupted = interrupted, .records_sent = sent}));
+    send(transport::encode(
+        transport::EndOfTape{.publisher = kPublisher, .interrupted = interrupted, .records_sent = sent}));
   }
 
   [[nodiscard]] bool is_over() { return result_.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready; }
@@ -331,7 +334,8 @@ TEST_F(BlackBox, AnyGivesTheSameDigestInWhateverOrderRunsAreHandled) {
 
 TEST_F(BlackBox, OptionsThatCannotBeAreRefused) {
   const auto refused = [this] {
-    const auto outcome = run(options_, [](unsigned) { return std::make_unique<ThrowingHandler>(); }, stop_);
+    const auto outcome = run(
+        options_, [](unsigned) { return std::make_unique<ThrowingHandler>(); }, stop_);
     return !outcome && outcome.error().code == core::ExitCode::kUsage;
   };
   options_.workers = 0;

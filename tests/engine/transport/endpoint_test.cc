@@ -12,7 +12,8 @@ void expect_refused(const std::string& text) {
   const auto endpoint = parse_endpoint(text);
   ASSERT_FALSE(endpoint) << text;
   EXPECT_EQ(endpoint.error().code, core::ExitCode::kUsage) << text;
-  EXPECT_NE(endpoint.error().message.find("bad endpoint '" + text + "'"), std::string::npos) << endpoint.error().message;
+  EXPECT_NE(endpoint.error().message.find("bad endpoint '" + text + "'"), std::string::npos)
+      << endpoint.error().message;
 }
 
 TEST(Endpoint, TcpHasAHostAndAPort) {
@@ -37,9 +38,9 @@ TEST(Endpoint, IpcHasAnAbsolutePath) {
 }
 
 TEST(Endpoint, WhatIsNoEndpointIsRefused) {
-  for (const char* text : {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000",
-                           "tcp://a:65536", "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5",
-                           "TCP://a:1", " tcp://a:1"}) {
+  for (const char* text :
+       {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000", "tcp://a:65536",
+        "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5", "TCP://a:1", " tcp://a:1"}) {
     expect_refused(text);
   }
 }

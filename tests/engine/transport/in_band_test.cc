@@ -64,7 +64,8 @@ TEST(InBand, ADictionaryWithBytesBehindItsNamesIsRefused) {
 }
 
 TEST(InBand, AnEndComesBack) {
-  const EndOfTape end{.publisher = 7, .interrupted = true, .records_sent = {{core::Lane(0), 5}, {core::Lane(900), 1ull << 60}}};
+  const EndOfTape end{
+      .publisher = 7, .interrupted = true, .records_sent = {{core::Lane(0), 5}, {core::Lane(900), 1ull << 60}}};
   const auto read = decode_end(encode(end));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->publisher, 7u);
@@ -96,7 +97,8 @@ TEST(InBand, HostileBytesAreOnlyRefused) {
 
 TEST(InBand, ATruncatedMessageIsRefused) {
   const Message message = encode(Dictionary{.tape = core::TapeId(1), .names = {"a", "bc", "def"}});
-  for (size_t size = 0; size < message.size(); ++size) EXPECT_FALSE(decode_dictionary(core::Bytes(message).first(size)));
+  for (size_t size = 0; size < message.size(); ++size)
+    EXPECT_FALSE(decode_dictionary(core::Bytes(message).first(size)));
 }
 
 }  // namespace
