@@ -21,7 +21,6 @@ uint64_t random_id() {
 Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape,
                      const core::StopFlag& stop, const core::Clock& clock)
     : socket_(context, zmq::socket_type::xpub),
-      on_slow_(on_slow),
       tape_(tape),
       stop_(stop),
       clock_(clock),

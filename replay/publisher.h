@@ -65,7 +65,6 @@ class Publisher {
   void drain_subscriptions();
 
   zmq::socket_t socket_;
-  const OnSlow on_slow_;
   const core::TapeId tape_;
   const core::StopFlag& stop_;
   const core::Clock& clock_;

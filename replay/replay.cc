@@ -40,8 +40,9 @@ core::Status check(const Options& options) {
 // A replay that is under way.
 class Replay {
  public:
-  Replay(const Options& options, const tape::TapeReader& tape, Selection selection, const core::StopFlag& stop,
-         const OnStatus& on_status, const core::Clock& clock)
+  // `context` has no socket yet and nothing else uses it: run() closes it.
+  Replay(const Options& options, zmq::context_t& context, const tape::TapeReader& tape, Selection selection,
+         const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
       : options_(options),
         tape_(tape),
         selection_(std::move(selection)),
@@ -50,6 +51,7 @@ class Replay {
         clock_(clock),
         run_bytes_(run_bytes_max(tape, selection_, options.batch_bytes)),
         pool_(buffers(), transport::kHeadroom + run_bytes_),
+        context_(context),
         publisher_(context_, options.on_slow, frames_in_queue(), tape.id(), stop, clock),
         session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
         read_ahead_(tape_, selection_, options.batch_bytes, options.passes, pool_, stop) {}
@@ -235,7 +237,7 @@ class Replay {
   const core::Clock& clock_;
   const size_t run_bytes_;
   core::BufferPool pool_;
-  zmq::context_t context_{1};
+  zmq::context_t& context_;
   Publisher publisher_;
   SessionServer session_;
   ReadAhead read_ahead_;
@@ -261,7 +263,9 @@ core::Result<Report> run(const Options& options, const core::StopFlag& stop, con
   TD_ASSIGN(const tape::TapeReader tape,
             tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
   TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
-  return Replay(options, tape, std::move(selection), stop, on_status, clock).run();
+  zmq::context_t context(1);
+  if (options.io_cpu) TD_TRY(transport::pin_io_threads(context, *options.io_cpu));
+  return Replay(options, context, tape, std::move(selection), stop, on_status, clock).run();
 }
 
 }  // namespace tapedeck::replay

@@ -23,6 +23,7 @@ struct Options {
   uint32_t passes = 1;         // 0: for ever
   unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
   OnSlow on_slow = OnSlow::kBlock;
+  std::optional<int> io_cpu;                       // pins ZeroMQ's I/O thread to this CPU
   uint64_t batch_bytes = 1u << 20;                 // of a run; 4 KiB to 64 MiB
   uint64_t queue_bytes = 64u << 20;                // that wait for each subscriber. When they are full: see on_slow.
   int64_t late_limit_ns = 100'000'000;             // records later than this are late; the clock slips when one is

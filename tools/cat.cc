@@ -23,10 +23,10 @@ struct CatOptions {
 };
 
 void append_hex(fmt::memory_buffer& out, core::Bytes bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::string_view kDigits = "0123456789abcdef";
   for (const std::byte b : bytes) {
-    out.push_back(digits[static_cast<uint8_t>(b) >> 4]);
-    out.push_back(digits[static_cast<uint8_t>(b) & 15]);
+    out.push_back(kDigits[static_cast<uint8_t>(b) >> 4]);
+    out.push_back(kDigits[static_cast<uint8_t>(b) & 15]);
   }
 }
 

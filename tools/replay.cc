@@ -158,6 +158,7 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
       ->capture_default_str();
   command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
+  command->add_option("--io-cpu", options.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
   command->callback([arguments, &exit] {

@@ -144,6 +144,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
       ->capture_default_str();
+  command->add_option("--io-cpu", options->box.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
   command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {

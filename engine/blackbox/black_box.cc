@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t kRunBytesUsual = 1u << 20;
 constexpr unsigned kWorkersMax = 1024;
+constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
 constexpr const char* kWorkersEndpoint = "inproc://workers";
 
 std::string default_name() {
@@ -45,7 +46,7 @@ class Box {
     std::vector<std::thread> worker_threads;
     for (const auto& worker : workers_) worker_threads.emplace_back([&worker] { worker->run(); });
     std::thread subscriber_thread([this] { subscriber_->run(); });
-    while (subscriber_->ending() == Ending::kRunning) keep_session(transport::kPollInterval);
+    while (subscriber_->ending() == Ending::kRunning) keep_session(kEndNoticed);
     subscriber_thread.join();
     wait_for_workers();
     inproc_.shutdown();
@@ -55,6 +56,7 @@ class Box {
 
  private:
   core::Status build(const HandlerFactory& make_handler) {
+    if (options_.io_cpu) TD_TRY(transport::pin_io_threads(network_, *options_.io_cpu));
     const int frames = static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
     zmq::socket_t sub(network_, zmq::socket_type::sub);
     sub.set(zmq::sockopt::rcvhwm, frames);

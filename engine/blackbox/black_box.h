@@ -47,6 +47,7 @@ struct Options {
   std::string name;                  // for the replay's report; host:pid if empty
   uint64_t queue_bytes = 64u << 20;  // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
                                      // is full nothing is read from the one before it, up to the replay, which waits.
+  std::optional<int> io_cpu;         // pins ZeroMQ's I/O thread to this CPU
   int64_t silence_ns = 10'000'000'000;          // without any sign of the replay before it is taken for dead
   int64_t verdict_timeout_ns = 10'000'000'000;  // for the replay's answer to the receipt
 };

@@ -43,10 +43,10 @@ core::Result<Endpoint> parse_tcp(std::string_view text) {
 core::Result<Endpoint> parse_ipc(std::string_view text) {
   std::error_code error;  // of an empty path
   const std::string path = std::filesystem::absolute(text.substr(kIpc.size()), error).lexically_normal();
-  constexpr size_t room = sizeof(sockaddr_un::sun_path) - sizeof(".session");
-  if (error || path.size() > room) {
+  constexpr size_t kRoom = sizeof(sockaddr_un::sun_path) - sizeof(".session");
+  if (error || path.size() > kRoom) {
     return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected ipc://PATH, at most {} characters with its folder",
-                     text, room);
+                     text, kRoom);
   }
   return Endpoint{.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = path};
 }

@@ -10,9 +10,9 @@ namespace {
 constexpr size_t kCrcOffset = offsetof(Envelope, crc);
 
 void write_prefix(std::byte* out, uint16_t lane) {
-  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::memcpy(out, kDataPrefix.data(), kDataPrefix.size());
-  for (unsigned i = 0; i < 4; ++i) out[3 + i] = static_cast<std::byte>(digits[(lane >> (12 - 4 * i)) & 15]);
+  for (unsigned i = 0; i < 4; ++i) out[3 + i] = static_cast<std::byte>(kDigits[(lane >> (12 - 4 * i)) & 15]);
   out[7] = std::byte{'/'};
 }
 

@@ -1,6 +1,19 @@
 #include "engine/transport/socket.h"
 
+#include <sched.h>
+
 namespace tapedeck::transport {
+
+core::Status pin_io_threads(zmq::context_t& context, int cpu) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &allowed)) {
+    return core::fail_with(core::ExitCode::kUsage, "this process may not run on CPU {}: see `taskset -cp $$`", cpu);
+  }
+  context.set(zmq::ctxopt::thread_affinity_cpu_add, cpu);
+  return {};
+}
 
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {
   TD_TRY(check_free(endpoint));
@@ -50,12 +63,12 @@ zmq::message_t message_in(core::BufferLease lease, size_t offset, size_t size) {
 }
 
 std::string reachable(const std::string& session_endpoint, const Endpoint& data) {
-  constexpr std::string_view tcp = "tcp://";
-  if (data.scheme != Scheme::kTcp || !session_endpoint.starts_with(tcp)) return session_endpoint;
+  constexpr std::string_view kTcp = "tcp://";
+  if (data.scheme != Scheme::kTcp || !session_endpoint.starts_with(kTcp)) return session_endpoint;
   const size_t colon = session_endpoint.rfind(':');
-  const std::string host = session_endpoint.substr(tcp.size(), colon - tcp.size());
+  const std::string host = session_endpoint.substr(kTcp.size(), colon - kTcp.size());
   if (host != "*" && host != "0.0.0.0" && host != "[::]") return session_endpoint;
-  return fmt::format("{}{}{}", tcp, data.host, session_endpoint.substr(colon));
+  return fmt::format("{}{}{}", kTcp, data.host, session_endpoint.substr(colon));
 }
 
 }  // namespace tapedeck::transport

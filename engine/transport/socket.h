@@ -26,6 +26,10 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
                            zmq::recv_flags flags = zmq::recv_flags::none);
 [[nodiscard]] bool send(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags flags = zmq::send_flags::none);
 
+// Pins the I/O threads that `context` will start to one CPU. Before its first socket. Fails (kUsage) if this process
+// may not run there; ZeroMQ itself would abort.
+[[nodiscard]] core::Status pin_io_threads(zmq::context_t& context, int cpu);
+
 // A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has
 // sent the last byte of it. Nothing is copied.
 [[nodiscard]] zmq::message_t message_in(core::BufferLease buffer, size_t offset, size_t size);
