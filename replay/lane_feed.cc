@@ -52,7 +52,7 @@ void LaneFeed::verify_frames_before(const tape::BlockRef& block) {
     tape::BlockHeader header;
     const Damage damage = tape::verify_frame(bytes, header);
     if (damage != Damage::kNone) {
-      report(between, std::string(damage_name(damage)));
+      report(between, damage_name(damage));
       return;
     }
     bytes = bytes.subspan(tape::frame_size(header));
@@ -105,7 +105,7 @@ bool LaneFeed::read_whole_blocks(Run& run) {
     const bool sound = damage == Damage::kNone && tape::matches(header, ref, tape_.id(), run.lane);
     if (!sound) {
       // What stands before it is a run by itself; what is behind it is read again as the next one.
-      report(ref, damage == Damage::kNone ? "another block than the index says" : std::string(damage_name(damage)));
+      report(ref, damage == Damage::kNone ? "another block than the index says" : damage_name(damage));
       ++block_;
       break;
     }
@@ -130,7 +130,7 @@ bool LaneFeed::read_part(Run& run) {
   const core::MutableBytes out = run.buffer.bytes().subspan(kHeadroom);
   const bool fits = damage == Damage::kNone && tape::kHeaderSize + block.header.raw_size <= out.size();
   if (!fits || !tape::matches(block.header, ref, tape_.id(), run.lane)) {
-    report(ref, damage == Damage::kNone ? "another block than the index says" : std::string(damage_name(damage)));
+    report(ref, damage == Damage::kNone ? "another block than the index says" : damage_name(damage));
     return false;
   }
   SliceBuilder slice(out, block.header, ref.first_sequence);
@@ -144,8 +144,8 @@ bool LaneFeed::read_part(Run& run) {
   return true;
 }
 
-void LaneFeed::report(const tape::BlockRef& block, std::string what) {
-  on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, std::move(what)));
+void LaneFeed::report(const tape::BlockRef& block, std::string_view what) {
+  on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, what));
 }
 
 size_t run_bytes_max(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes) {

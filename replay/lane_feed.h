@@ -32,7 +32,7 @@ class LaneFeed {
   [[nodiscard]] bool read_bytes(const tape::BlockRef& first, core::MutableBytes out);
   void verify_frames_before(const tape::BlockRef& block);
   [[nodiscard]] size_t blocks_in_next_run() const;
-  void report(const tape::BlockRef& block, std::string what);
+  void report(const tape::BlockRef& block, std::string_view what);
 
   const tape::TapeReader& tape_;
   const tape::LaneContents& lane_;

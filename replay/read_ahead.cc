@@ -23,21 +23,16 @@ bool ReadAhead::run_pass(uint32_t pass) {
                                                [this](const auto& damage) { note_damage(damage); }));
   }
   bool sent_any = false;
-  core::BufferLease buffer;
   for (;;) {
     std::erase_if(feeds, [](const auto& feed) { return feed->at_end(); });
     if (feeds.empty()) return sent_any;  // a pass without records would be repeated for ever
     LaneFeed& feed = **std::min_element(feeds.begin(), feeds.end(),
                                         [](const auto& a, const auto& b) { return a->order_time() < b->order_time(); });
-    if (!buffer) buffer = core::BufferLease(pool_.acquire(stop_));
-    if (!buffer) return false;
     Run run;
-    run.buffer = std::move(buffer);
+    run.buffer = core::BufferLease(pool_.acquire(stop_));
+    if (!run.buffer) return false;
     run.pass = pass;
-    if (!feed.read(run)) {
-      buffer = std::move(run.buffer);
-      continue;
-    }
+    if (!feed.read(run)) continue;  // nothing sound or wanted; the buffer goes back
     sent_any = true;
     if (!runs_.push(std::move(run))) return false;
   }
