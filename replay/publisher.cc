@@ -20,11 +20,7 @@ uint64_t random_id() {
 
 Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape,
                      const core::StopFlag& stop, const core::Clock& clock)
-    : socket_(context, zmq::socket_type::xpub),
-      tape_(tape),
-      stop_(stop),
-      clock_(clock),
-      id_(random_id()) {
+    : socket_(context, zmq::socket_type::xpub), tape_(tape), stop_(stop), clock_(clock), id_(random_id()) {
   socket_.set(zmq::sockopt::sndhwm, frames_max);
   socket_.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
   socket_.set(zmq::sockopt::xpub_nodrop, on_slow == OnSlow::kBlock);
