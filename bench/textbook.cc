@@ -14,6 +14,7 @@
 
 #include "engine/blackbox/black_box.h"
 #include "engine/core/bytes.h"
+#include "engine/transport/socket.h"
 
 namespace {
 
@@ -31,7 +32,11 @@ int publish(const std::string& endpoint, uint64_t messages, size_t bytes) {
   zmq::socket_t socket(context, zmq::socket_type::xpub);
   socket.set(zmq::sockopt::xpub_nodrop, true);  // lossless, as the replay is
   socket.set(zmq::sockopt::sndhwm, bytes >= 65536 ? 16 : 100'000);
-  socket.bind(endpoint);
+  const auto bound = tapedeck::transport::bind(socket, *tapedeck::transport::parse_endpoint(endpoint));
+  if (!bound) {
+    fmt::print(stderr, "textbook: {}\n", bound.error().message);
+    return 1;
+  }
   zmq::message_t subscription;
   static_cast<void>(socket.recv(subscription));
   for (uint64_t i = 0; i < messages; ++i) {

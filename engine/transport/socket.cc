@@ -2,7 +2,29 @@
 
 #include <sched.h>
 
+#include "engine/transport/loopback_listener.h"
+
 namespace tapedeck::transport {
+namespace {
+
+tl::unexpected<core::Error> cannot_bind(const Endpoint& endpoint, int error) {
+  return core::fail("cannot bind {}: {}{}", endpoint.text(), zmq_strerror(error),
+                    error == EADDRINUSE ? "; another program listens there: choose another port" : "");
+}
+
+// libzmq takes a listening socket in the place of the endpoint that it is told to bind.
+core::Status lend_listener(zmq::socket_t& socket, const Endpoint& endpoint) {
+  int fd = -1;  // none: libzmq makes its own
+  if (endpoint.scheme == Scheme::kTcp && is_loopback(endpoint.host)) {
+    const auto listener = listen_on_loopback(endpoint.host, endpoint.port);
+    if (!listener) return cannot_bind(endpoint, listener.error());
+    fd = *listener;
+  }
+  socket.set(zmq::sockopt::use_fd, fd);
+  return {};
+}
+
+}  // namespace
 
 core::Status pin_io_threads(zmq::context_t& context, int cpu) {
   cpu_set_t allowed;
@@ -17,11 +39,11 @@ core::Status pin_io_threads(zmq::context_t& context, int cpu) {
 
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {
   TD_TRY(check_free(endpoint));
+  TD_TRY(lend_listener(socket, endpoint));
   try {
     socket.bind(endpoint.text());
   } catch (const zmq::error_t& error) {
-    return core::fail("cannot bind {}: {}{}", endpoint.text(), error.what(),
-                      error.num() == EADDRINUSE ? "; another program listens there: choose another port" : "");
+    return cannot_bind(endpoint, error.num());
   }
   return socket.get(zmq::sockopt::last_endpoint);
 }

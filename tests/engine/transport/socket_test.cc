@@ -1,8 +1,12 @@
 #include "engine/transport/socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <filesystem>
 
 #include "engine/core/stop.h"
@@ -30,6 +34,23 @@ TEST_F(SocketTest, BindGivesThePortThatItGot) {
   EXPECT_NE(parse_endpoint(*endpoint)->port, "0");
   zmq::socket_t sub(context_, zmq::socket_type::sub);
   EXPECT_TRUE(connect(sub, *endpoint));
+}
+
+TEST_F(SocketTest, ConnectionsOverLoopbackAreNotPacedByTheirCongestionControl) {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost"}) {
+    ASSERT_TRUE(bind(socket, *parse_endpoint(fmt::format("tcp://{}:0", host))));
+    std::array<char, 16> name{};
+    socklen_t size = name.size();
+    ASSERT_EQ(getsockopt(socket.get(zmq::sockopt::use_fd), IPPROTO_TCP, TCP_CONGESTION, name.data(), &size), 0);
+    EXPECT_STREQ(name.data(), "reno") << host;
+  }
+}
+
+TEST_F(SocketTest, AnEndpointForOtherHostsIsLeftToTheSystem) {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  ASSERT_TRUE(bind(socket, *parse_endpoint("tcp://*:0")));
+  EXPECT_EQ(socket.get(zmq::sockopt::use_fd), -1);
 }
 
 TEST_F(SocketTest, APortInUseIsRefused) {
