@@ -4,10 +4,11 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapedeck)
 install(TARGETS tapedeck RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS tapedeck_core tapedeck_tape tapedeck_feed tapedeck_transport tapedeck_blackbox EXPORT tapedeckTargets
+install(TARGETS tapedeck_core tapedeck_tape tapedeck_feed tapedeck_transport tapedeck_blackbox
+  tapedeck_replay EXPORT tapedeckTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapedeck)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/engine DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapedeck
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/engine ${PROJECT_SOURCE_DIR}/replay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapedeck
   FILES_MATCHING PATTERN "*.h")
 install(EXPORT tapedeckTargets NAMESPACE tapedeck:: DESTINATION ${package_dir})
 

@@ -40,7 +40,7 @@ core::Status check(const Options& options) {
 // A replay that is under way.
 class Replay {
  public:
-  // `context` has no socket yet and nothing else uses it: run() closes it.
+  // run() closes `context`.
   Replay(const Options& options, zmq::context_t& context, const tape::TapeReader& tape, Selection selection,
          const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
       : options_(options),
@@ -56,7 +56,7 @@ class Replay {
         session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
         read_ahead_(tape_, selection_, options.batch_bytes, options.passes, pool_, stop) {}
 
-  core::Result<Report> run() {
+  core::Result<Report> run(const std::function<void()>& before_close) {
     TD_TRY(bind());
     publisher_.on_held_back([this] { tell_status(); });
     std::thread session_thread([this] { session_.run(); });
@@ -65,6 +65,7 @@ class Replay {
     session_.stop();
     session_thread.join();
     publisher_.close(options_.on_slow == OnSlow::kBlock ? kLinger_ms : 0);
+    before_close();
     context_.close();  // waits until every buffer that ZeroMQ still holds has come back
     return report();
   }
@@ -257,15 +258,24 @@ class Replay {
 
 core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                          const core::Clock& clock) {
+  if (options.endpoint.starts_with("inproc://")) {
+    return core::fail_with(ExitCode::kUsage, "{} is within one process: see run_embedded", options.endpoint);
+  }
+  zmq::context_t network(1);
+  if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
+  return run_in(
+      network, options, [] {}, stop, on_status, clock);
+}
+
+core::Result<Report> run_in(zmq::context_t& network, const Options& options, const std::function<void()>& before_close,
+                            const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock) {
   TD_TRY(check(options));
   const SelectionOptions& wanted = options.selection;
   const bool by_topic = !wanted.topics.empty() || !wanted.regex.empty() || !wanted.exclude.empty();
   TD_ASSIGN(const tape::TapeReader tape,
             tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
   TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
-  zmq::context_t context(1);
-  if (options.io_cpu) TD_TRY(transport::pin_io_threads(context, *options.io_cpu));
-  return Replay(options, context, tape, std::move(selection), stop, on_status, clock).run();
+  return Replay(options, network, tape, std::move(selection), stop, on_status, clock).run(before_close);
 }
 
 }  // namespace tapedeck::replay

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <zmq.hpp>
 
 #include "engine/core/clock.h"
 #include "engine/core/stop.h"
@@ -46,5 +47,11 @@ using OnStatus = std::function<void(const Status&)>;
 // the report.
 [[nodiscard]] core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                                        const core::Clock& clock = core::system_clock());
+
+// The same over the sockets of `network`, which has none yet, and which is closed when this returns. Who shares it with
+// a Black Box has that ended and its sockets closed by `before_close`, which is called after the last receipt.
+[[nodiscard]] core::Result<Report> run_in(zmq::context_t& network, const Options& options,
+                                          const std::function<void()>& before_close, const core::StopFlag& stop,
+                                          const OnStatus& on_status, const core::Clock& clock = core::system_clock());
 
 }  // namespace tapedeck::replay

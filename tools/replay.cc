@@ -1,5 +1,4 @@
 // `tapedeck replay`: sends a tape to subscribers and ends with their receipts.
-#include "replay/replay.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +8,9 @@
 
 #include "engine/core/file.h"
 #include "engine/core/parse.h"
+#include "replay/embedded.h"
 #include "tools/commands.h"
+#include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
 namespace {
@@ -22,6 +23,7 @@ constexpr int64_t kHeldBackToldAgain_ns = 10'000'000'000;
 
 struct ReplayArguments {
   replay::Options replay;
+  blackbox::Options box;  // with inproc
   std::string rate = "max";
   std::string start, end, start_offset, duration;
   std::string on_slow = "block";
@@ -102,13 +104,25 @@ class StatusLine {
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };
 
+// With inproc the subscriber is a Black Box of this process.
+core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
+                                                const replay::OnStatus& on_status) {
+  if (!arguments.replay.endpoint.starts_with("inproc://")) return replay::run(arguments.replay, stop, on_status);
+  Totals totals;
+  TD_ASSIGN(replay::Embedded embedded,
+            replay::run_embedded(
+                arguments.replay, arguments.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop,
+                on_status));
+  return std::move(embedded.report);
+}
+
 core::Result<ExitCode> run(ReplayArguments arguments) {
   const core::StopFlag& stop = core::stop_on_signals();
   TD_TRY(complete(arguments));
   const int64_t late_limit_ns = arguments.replay.late_limit_ns;
   StatusLine line;
   TD_ASSIGN(const replay::Report report,
-            replay::run(arguments.replay, stop, [&line](const replay::Status& status) { line.show(status); }));
+            replay_to_endpoint(arguments, stop, [&line](const replay::Status& status) { line.show(status); }));
   line.clear();
   const std::string json = to_json(report, late_limit_ns) + "\n";
   fmt::print("{}", arguments.json ? json : to_text(report, late_limit_ns));
@@ -136,7 +150,10 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   CLI::App* command = program.add_subcommand(
       "replay", "Sends a tape to subscribers, as fast as it goes or in time, and collects their receipts");
   command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
-  command->add_option("--to", options.endpoint, "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH")
+  command
+      ->add_option("--to", options.endpoint,
+                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; inproc://NAME is a "
+                   "Black Box in this process")
       ->required();
   command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
       ->capture_default_str();
@@ -159,6 +176,8 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       ->capture_default_str();
   command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
   command->add_option("--io-cpu", options.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
+  command->add_option("--workers", arguments->box.workers, "With inproc://: worker threads of the Black Box")
+      ->capture_default_str();
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
   command->callback([arguments, &exit] {

@@ -38,8 +38,9 @@ core::Status check(const Options& options) {
 // The threads of a box and what they share. Built whole, run once.
 class Box {
  public:
-  Box(const Options& options, transport::Endpoint endpoint, const core::StopFlag& stop, const core::Clock& clock)
-      : options_(options), endpoint_(std::move(endpoint)), stop_(stop), clock_(clock) {}
+  Box(zmq::context_t& network, const Options& options, transport::Endpoint endpoint, const core::StopFlag& stop,
+      const core::Clock& clock)
+      : network_(network), options_(options), endpoint_(std::move(endpoint)), stop_(stop), clock_(clock) {}
 
   core::Result<Outcome> run(const HandlerFactory& make_handler) {
     TD_TRY(build(make_handler));
@@ -56,7 +57,6 @@ class Box {
 
  private:
   core::Status build(const HandlerFactory& make_handler) {
-    if (options_.io_cpu) TD_TRY(transport::pin_io_threads(network_, *options_.io_cpu));
     const int frames = static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
     zmq::socket_t sub(network_, zmq::socket_type::sub);
     sub.set(zmq::sockopt::rcvhwm, frames);
@@ -184,6 +184,7 @@ class Box {
 
   [[nodiscard]] std::string name() const { return options_.name.empty() ? default_name() : options_.name; }
 
+  zmq::context_t& network_;
   const Options& options_;
   const transport::Endpoint endpoint_;
   const core::StopFlag& stop_;
@@ -191,7 +192,6 @@ class Box {
   LaneAccounts accounts_;
   TopicTable topics_;
   std::atomic<int64_t> clock_offset_ns_{0};
-  zmq::context_t network_{1};
   zmq::context_t inproc_{0};  // carries pointers between our threads, so it needs no I/O thread
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Subscriber> subscriber_;
@@ -202,9 +202,21 @@ class Box {
 
 core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler, const core::StopFlag& stop,
                           const core::Clock& clock) {
+  if (options.endpoint.starts_with("inproc://")) {
+    return core::fail_with(core::ExitCode::kUsage,
+                           "{} is within one process: replay and handlers meet there with `tapedeck replay --to {}`",
+                           options.endpoint, options.endpoint);
+  }
+  zmq::context_t network(1);
+  if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
+  return run_in(network, options, make_handler, stop, clock);
+}
+
+core::Result<Outcome> run_in(zmq::context_t& network, const Options& options, const HandlerFactory& make_handler,
+                             const core::StopFlag& stop, const core::Clock& clock) {
   TD_TRY(check(options));
   TD_ASSIGN(transport::Endpoint endpoint, transport::parse_endpoint(options.endpoint));
-  return Box(options, std::move(endpoint), stop, clock).run(make_handler);
+  return Box(network, options, std::move(endpoint), stop, clock).run(make_handler);
 }
 
 void keep_message_memory() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <zmq.hpp>
 
 #include "engine/blackbox/topic_table.h"
 #include "engine/core/clock.h"
@@ -64,6 +65,12 @@ struct Outcome {
 // ended, the replay is dead, or `stop` is set. Errors: bad endpoint or options (kUsage), sockets, a handler that threw.
 [[nodiscard]] core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler,
                                         const core::StopFlag& stop, const core::Clock& clock = core::system_clock());
+
+// The same over the sockets of a context that is shared with the replay, whose endpoint may be inproc then. Every
+// socket is closed when it returns. `options.io_cpu` is the context's owner's business.
+[[nodiscard]] core::Result<Outcome> run_in(zmq::context_t& network, const Options& options,
+                                           const HandlerFactory& make_handler, const core::StopFlag& stop,
+                                           const core::Clock& clock = core::system_clock());
 
 // Makes glibc keep the memory of large messages instead of giving it back to the system with each: worth a third of the
 // throughput. Call it early in a program that subscribes; it concerns the whole process.

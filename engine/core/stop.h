@@ -8,10 +8,15 @@ namespace tapedeck::core {
 
 class StopFlag {
  public:
+  // Without a parent, set by request() alone; otherwise also when the parent is, which must outlive this.
+  explicit StopFlag(const StopFlag* parent = nullptr) : parent_(parent) {}
   void request() { stop_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] bool requested() const { return stop_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool requested() const {
+    return stop_.load(std::memory_order_relaxed) || (parent_ != nullptr && parent_->requested());
+  }
 
  private:
+  const StopFlag* parent_;
   std::atomic<bool> stop_{false};  // nothing is published through it, so relaxed is enough
 };
 

@@ -16,6 +16,7 @@ using core::fail_with;
 
 constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kIpc = "ipc://";
+constexpr std::string_view kInproc = "inproc://";
 constexpr std::string_view kAnyPort = "*";
 
 bool is_port(std::string_view text) {
@@ -51,22 +52,30 @@ core::Result<Endpoint> parse_ipc(std::string_view text) {
   return Endpoint{.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = path};
 }
 
+core::Result<Endpoint> parse_inproc(std::string_view text) {
+  const std::string_view name = text.substr(kInproc.size());
+  if (name.empty()) return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected inproc://NAME", text);
+  return Endpoint{.scheme = Scheme::kInproc, .host = {}, .port = {}, .path = std::string(name)};
+}
+
 }  // namespace
 
 std::string Endpoint::text() const {
-  if (scheme == Scheme::kIpc) return fmt::format("ipc://{}", path);
+  if (scheme == Scheme::kIpc) return fmt::format("{}{}", kIpc, path);
+  if (scheme == Scheme::kInproc) return fmt::format("{}{}", kInproc, path);
   return fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port);
 }
 
 core::Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with(kTcp)) return parse_tcp(text);
   if (text.starts_with(kIpc)) return parse_ipc(text);
-  return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT or ipc://PATH", text);
+  if (text.starts_with(kInproc)) return parse_inproc(text);
+  return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT, ipc://PATH or inproc://NAME", text);
 }
 
 Endpoint session_endpoint_for(const Endpoint& data) {
-  if (data.scheme == Scheme::kIpc)
-    return {.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = data.path + ".session"};
+  if (data.scheme != Scheme::kTcp)
+    return {.scheme = data.scheme, .host = {}, .port = {}, .path = data.path + ".session"};
   return {.scheme = Scheme::kTcp, .host = data.host, .port = std::string(kAnyPort), .path = {}};
 }
 

@@ -8,21 +8,22 @@
 
 namespace tapedeck::transport {
 
-enum class Scheme { kTcp, kIpc };
+enum class Scheme { kTcp, kIpc, kInproc };
 
 struct Endpoint {
   Scheme scheme = Scheme::kTcp;
   std::string host;  // tcp: name or address, "*" for all; IPv6 in brackets
   std::string port;  // tcp: 0 to 65535; 0 or "*" takes a free one when bound
-  std::string path;  // ipc: of the socket file, absolute
+  std::string path;  // ipc: of the socket file, absolute; inproc: the name
 
   [[nodiscard]] std::string text() const;  // as ZeroMQ takes it
 };
 
-// "tcp://HOST:PORT" or "ipc://PATH". Fails (kUsage) with what is wrong and an example.
+// "tcp://HOST:PORT", "ipc://PATH" or "inproc://NAME". Fails (kUsage) with what is wrong and an example.
 [[nodiscard]] core::Result<Endpoint> parse_endpoint(std::string_view text);
 
-// Where the session channel of a replay on `data` listens: a free port of the same host, or a socket file beside it.
+// Where the session channel of a replay on `data` listens: a free port of the same host, a socket file beside it, or a
+// name of its own.
 [[nodiscard]] Endpoint session_endpoint_for(const Endpoint& data);
 
 // Fails if a live program listens on an ipc path already; ZeroMQ itself would take the path away from it.

@@ -93,6 +93,18 @@ class WhatArrives(ReplayTest):
                     self.assertEqual(info["payload_bytes"], receipts[0]["payload_bytes"])
                     self.assertEqual("max", report["rate_asked"])
 
+    def test_a_black_box_in_the_same_process(self):
+        tape = folder.tape(ITCH)
+        digest = run_json("info", tape, "--digest", "--json")["digest"]
+        for workers in (1, 2):
+            report = run_json("replay", tape, "--to", "inproc://here", "--workers", workers, "--json")
+            self.assertTrue(report["whole_tape"])
+            self.assertEqual([(True, True, digest)],
+                             [(r["complete"], r["equal"], r["digest"]) for r in report["receipts"]])
+        refused = run("subscribe", "inproc://here")
+        self.assertEqual(2, refused.returncode)
+        self.assertIn("within one process", refused.stderr)
+
     def test_the_report_goes_to_a_file_too(self):
         path = f"{self.sockets}/report.json"
         report, _ = self.play(folder.tape(ITCH), "--report", path)

@@ -1,0 +1,33 @@
+#include "replay/embedded.h"
+
+#include <thread>
+
+namespace tapedeck::replay {
+
+core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
+                                    const core::StopFlag& stop, const OnStatus& on_status) {
+  if (replay.endpoint.empty()) replay.endpoint = "inproc://embedded";
+  if (!replay.endpoint.starts_with("inproc://")) {
+    return core::fail_with(core::ExitCode::kUsage, "within one process the endpoint is inproc://NAME, not {}",
+                           replay.endpoint);
+  }
+  box.endpoint = replay.endpoint;
+  zmq::context_t network(0);  // inproc needs no I/O thread
+  // Either ends when the other has failed; otherwise the box ends with the tape, whole or interrupted.
+  core::StopFlag replay_stop(&stop);
+  core::StopFlag box_stop;
+  core::Result<blackbox::Outcome> outcome;
+  std::thread box_thread([&] {
+    outcome = blackbox::run_in(network, box, make_handler, box_stop);
+    if (!outcome) replay_stop.request();
+  });
+  auto report = run_in(
+      network, replay, [&] { box_thread.join(); }, replay_stop, on_status);
+  if (!report) box_stop.request();
+  if (box_thread.joinable()) box_thread.join();
+  if (!report) return tl::unexpected(report.error());
+  if (!outcome) return tl::unexpected(outcome.error());
+  return Embedded{std::move(*report), std::move(*outcome)};
+}
+
+}  // namespace tapedeck::replay

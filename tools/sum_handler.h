@@ -1,0 +1,49 @@
+// The handler of the Black Boxes that the commands run: reads every byte of every payload and adds it up.
+#pragma once
+
+#include "engine/blackbox/black_box.h"
+
+namespace tapedeck::tools {
+
+// What all handlers of the box have seen; each adds its share when it is destroyed, one after the other.
+struct Totals {
+  uint64_t payload_sum = 0;
+  uint64_t payload_bytes = 0;
+};
+
+// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read
+// everything.
+class SumHandler final : public blackbox::Handler {
+ public:
+  explicit SumHandler(Totals& totals) : totals_(totals) {}
+  SumHandler(const SumHandler&) = delete;
+  SumHandler& operator=(const SumHandler&) = delete;
+  ~SumHandler() override {
+    totals_.payload_sum += sum_;
+    totals_.payload_bytes += bytes_;
+  }
+
+  void on_block(const blackbox::Block& block) override {
+    uint64_t sum = 0;
+    uint64_t bytes = 0;
+    for (const tape::RecordView record : block.records) {
+      const core::Bytes payload = record.payload();
+      const std::byte* at = payload.data();
+      const std::byte* words_end = at + payload.size() / 8 * 8;
+      for (; at != words_end; at += 8) sum += core::load_le<uint64_t>(at);
+      uint64_t last = 0;
+      if (const size_t rest = payload.size() % 8; rest > 0) std::memcpy(&last, at, rest);
+      sum += last;
+      bytes += payload.size();
+    }
+    sum_ += sum;
+    bytes_ += bytes;
+  }
+
+ private:
+  Totals& totals_;
+  uint64_t sum_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace tapedeck::tools
