@@ -85,7 +85,7 @@ core::Result<capture::CaptureOptions> to_options(const CaptureArguments& argumen
   TD_ASSIGN(options.input, parse_source(arguments.source));
   options.output = arguments.tape;
   options.tape.lanes = arguments.lanes;
-  options.tape.codec = arguments.codec == "lz4" ? tape::Codec::kLz4 : tape::Codec::kNone;
+  options.tape.codec = *tape::codec_named(arguments.codec);
   TD_ASSIGN(const uint64_t block_bytes, core::parse_bytes(arguments.block_size));
   options.tape.block_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(block_bytes, std::numeric_limits<uint32_t>::max()));
@@ -132,7 +132,7 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
       ->check(CLI::Range(1, static_cast<int>(tape::kLanesMax)))
       ->capture_default_str();
   command->add_option("--codec", arguments->codec, "Compression of blocks")
-      ->check(CLI::IsMember({"none", "lz4"}))
+      ->check(CLI::IsMember(tape::codec_names()))
       ->capture_default_str();
   command->add_option("--block-size", arguments->block_size, "Size at which a block is sealed")->capture_default_str();
   command->add_option("--segment-size", arguments->segment_size, "Size at which a segment is sealed")
