@@ -9,6 +9,7 @@
 #include "engine/core/clock.h"
 #include "engine/core/parse.h"
 #include "engine/core/stop.h"
+#include "engine/tape/codec.h"
 #include "tools/commands.h"
 #include "tools/synth/fixed_tape.h"
 #include "tools/synth/itch_pcap.h"
