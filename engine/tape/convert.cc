@@ -29,18 +29,7 @@ class Pass {
         progress_{.reads_back = reads_back, .records = 0, .records_total = tape.totals().records} {}
 
   core::Status run(const Take& take) {
-    for (const LaneContents& lane : tape_.lanes()) {
-      LaneCursor cursor(tape_, lane);
-      for (auto item = cursor.next(); item != LaneCursor::Item::kEnd; item = cursor.next()) {
-        if (watch_.stop.requested()) return core::fail_with(core::ExitCode::kInterrupted, "interrupted");
-        tell_progress();
-        if (item == LaneCursor::Item::kDamage) {
-          damage_.push_back(cursor.damage());
-        } else {
-          TD_TRY(take_block(cursor, take));
-        }
-      }
-    }
+    for (const LaneContents& lane : tape_.lanes()) TD_TRY(run_lane(LaneCursor(tape_, lane), take));
     return {};
   }
 
@@ -48,6 +37,18 @@ class Pass {
   [[nodiscard]] const std::vector<DamageReport>& damage() const { return damage_; }
 
  private:
+  core::Status run_lane(LaneCursor cursor, const Take& take) {
+    for (;;) {
+      if (watch_.stop.requested()) return core::fail_with(core::ExitCode::kInterrupted, "interrupted");
+      tell_progress();
+      switch (cursor.next()) {
+        case LaneCursor::Item::kEnd: return {};
+        case LaneCursor::Item::kDamage: damage_.push_back(cursor.damage()); break;
+        case LaneCursor::Item::kBlock: TD_TRY(take_block(cursor, take)); break;
+      }
+    }
+  }
+
   core::Status take_block(const LaneCursor& cursor, const Take& take) {
     const BlockView& block = cursor.block();
     const Lane lane = cursor.lane().summary.lane;

@@ -17,7 +17,7 @@
 namespace tapedeck::tape {
 
 struct ConvertOptions {
-  std::optional<Codec> codec;  // by default the one that the manifest names
+  std::optional<Codec> codec = std::nullopt;  // by default the one that the manifest names
   uint32_t block_bytes = TapeOptions{}.block_bytes;
 };
 
