@@ -52,6 +52,7 @@ std::optional<Codec> codec_named(std::string_view name) {
 
 std::vector<std::string> codec_names() {
   std::vector<std::string> names;
+  names.reserve(kCodecs.size());
   for (const Codec codec : kCodecs) names.emplace_back(codec_name(codec));
   return names;
 }
