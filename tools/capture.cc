@@ -2,7 +2,6 @@
 #include "capture/capture.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -10,7 +9,9 @@
 
 #include "engine/core/parse.h"
 #include "engine/core/stop.h"
+#include "engine/tape/codec.h"
 #include "tools/commands.h"
+#include "tools/progress_bar.h"
 
 namespace tapedeck::tools {
 namespace {
@@ -31,37 +32,12 @@ struct CaptureArguments {
   bool fail_on_gap = false;
 };
 
-// A line of standard error that is drawn over and over, and taken away at the end; nothing where that is no terminal.
-class ProgressBar {
- public:
-  ProgressBar() : enabled_(isatty(STDERR_FILENO) == 1) {}
-  ~ProgressBar() {
-    if (enabled_) fmt::print(stderr, "{}", kClearLine);
-  }
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
-  void draw(const capture::Progress& progress) const {
-    if (!enabled_) return;
-    fmt::print(stderr, "{}{} {} packets, {} records", kClearLine, bar(progress), core::format_count(progress.packets),
-               core::format_count(progress.records));
-    std::fflush(stderr);
-  }
-
- private:
-  static constexpr std::string_view kClearLine = "\r\x1b[K";
-
-  static std::string bar(const capture::Progress& progress) {
-    constexpr size_t kWidth = 30;
-    const uint64_t total = progress.bytes_total.value_or(0);
-    if (total == 0) return core::format_bytes(progress.bytes);
-    const double share = std::min(1.0, static_cast<double>(progress.bytes) / static_cast<double>(total));
-    const auto filled = static_cast<size_t>(share * kWidth);
-    return fmt::format("[{}{}] {:3.0f} %", std::string(filled, '#'), std::string(kWidth - filled, '.'), share * 100);
-  }
-
-  bool enabled_;
-};
+std::string to_text(const capture::Progress& progress) {
+  const uint64_t total = progress.bytes_total.value_or(0);
+  return fmt::format("{} {} packets, {} records",
+                     total == 0 ? core::format_bytes(progress.bytes) : ProgressBar::bar(progress.bytes, total),
+                     core::format_count(progress.packets), core::format_count(progress.records));
+}
 
 core::Result<std::filesystem::path> parse_source(std::string_view source) {
   if (source.starts_with(kPcapScheme) && source.size() > kPcapScheme.size()) {
@@ -85,7 +61,7 @@ core::Result<capture::CaptureOptions> to_options(const CaptureArguments& argumen
   TD_ASSIGN(options.input, parse_source(arguments.source));
   options.output = arguments.tape;
   options.tape.lanes = arguments.lanes;
-  options.tape.codec = arguments.codec == "lz4" ? tape::Codec::kLz4 : tape::Codec::kNone;
+  options.tape.codec = *tape::codec_named(arguments.codec);
   TD_ASSIGN(const uint64_t block_bytes, core::parse_bytes(arguments.block_size));
   options.tape.block_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(block_bytes, std::numeric_limits<uint32_t>::max()));
@@ -101,7 +77,7 @@ core::Result<core::ExitCode> run(const CaptureArguments& arguments) {
   TD_ASSIGN(const capture::CaptureOptions options, to_options(arguments));
   const auto captured = [&] {
     const ProgressBar bar;
-    return capture::capture(options, stop, [&bar](const capture::Progress& progress) { bar.draw(progress); });
+    return capture::capture(options, stop, [&bar](const capture::Progress& progress) { bar.draw(to_text(progress)); });
   }();
   TD_ASSIGN(const capture::Summary summary, captured);
   if (arguments.json) {
@@ -132,7 +108,7 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
       ->check(CLI::Range(1, static_cast<int>(tape::kLanesMax)))
       ->capture_default_str();
   command->add_option("--codec", arguments->codec, "Compression of blocks")
-      ->check(CLI::IsMember({"none", "lz4"}))
+      ->check(CLI::IsMember(tape::codec_names()))
       ->capture_default_str();
   command->add_option("--block-size", arguments->block_size, "Size at which a block is sealed")->capture_default_str();
   command->add_option("--segment-size", arguments->segment_size, "Size at which a segment is sealed")

@@ -11,6 +11,7 @@ namespace tapedeck::tools {
 
 void add_capture(CLI::App& program, core::ExitCode& exit);
 void add_cat(CLI::App& program, core::ExitCode& exit);
+void add_convert(CLI::App& program, core::ExitCode& exit);
 void add_info(CLI::App& program, core::ExitCode& exit);
 void add_replay(CLI::App& program, core::ExitCode& exit);
 void add_subscribe(CLI::App& program, core::ExitCode& exit);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/parse.h"
+#include "engine/tape/codec.h"
 #include "engine/tape/verify.h"
 #include "tools/commands.h"
 

@@ -9,6 +9,7 @@
 #include "engine/core/clock.h"
 #include "engine/core/parse.h"
 #include "engine/core/stop.h"
+#include "engine/tape/codec.h"
 #include "tools/commands.h"
 #include "tools/synth/fixed_tape.h"
 #include "tools/synth/itch_pcap.h"
@@ -72,7 +73,7 @@ Result<synth::FixedTapeOptions> tape_options(const SynthArguments& arguments) {
   TD_TRY(read("--topics", core::parse_count, arguments.topics, options.topics));
   TD_TRY(read("--block-size", core::parse_bytes, arguments.block_size, options.tape.block_bytes));
   TD_TRY(read("--segment-size", core::parse_bytes, arguments.segment_size, options.tape.segment_bytes));
-  options.tape.codec = arguments.codec == "lz4" ? tape::Codec::kLz4 : tape::Codec::kNone;
+  options.tape.codec = *tape::codec_named(arguments.codec);
   options.tape.lanes = arguments.lanes;
   options.zipf = arguments.zipf_given ? arguments.zipf : 0;
   options.seed = arguments.seed;
@@ -144,7 +145,7 @@ void add_tape_options(CLI::App& command, SynthArguments& arguments, CLI::Option*
       ->needs(fixed)
       ->capture_default_str();
   command.add_option("--codec", arguments.codec, "Compression of the blocks")
-      ->check(CLI::IsMember({"none", "lz4"}))
+      ->check(CLI::IsMember(tape::codec_names()))
       ->needs(fixed)
       ->capture_default_str();
 }

@@ -1,7 +1,5 @@
 #include "engine/tape/block.h"
 
-#include <lz4.h>
-
 #include "engine/core/crc32c.h"
 
 namespace tapedeck::tape {
@@ -19,14 +17,6 @@ bool sizes_are_possible(const BlockHeader& h) {
 }
 
 }  // namespace
-
-std::string_view codec_name(Codec codec) {
-  switch (codec) {
-    case Codec::kNone: return "none";
-    case Codec::kLz4: return "lz4";
-  }
-  return "unknown";
-}
 
 std::string_view damage_name(Damage damage) {
   switch (damage) {
@@ -82,7 +72,7 @@ Damage BlockOpener::open_verified(Bytes frame, const BlockHeader& header, BlockV
     block.side_column = stored.subspan(header.raw_size);
     return Damage::kNone;
   }
-  if (codec_of(header) != Codec::kLz4) return Damage::kVersion;
+  if (codec_of(header) > kCodecs.back()) return Damage::kVersion;
   const auto side = side_column_of(stored);
   if (!side) return Damage::kStructure;
   block.side_column = *side;
@@ -95,11 +85,9 @@ Damage BlockOpener::open_verified(Bytes frame, const BlockHeader& header, BlockV
 
 Damage BlockOpener::decompress(Bytes payload, const BlockHeader& header) {
   if (scratch_.size() < header.raw_size) scratch_.resize(header.raw_size);
-  const int size =
-      LZ4_decompress_safe(reinterpret_cast<const char*>(payload.data()), reinterpret_cast<char*>(scratch_.data()),
-                          static_cast<int>(payload.size()), static_cast<int>(header.raw_size));
-  if (size < 0 || static_cast<uint32_t>(size) != header.raw_size) return Damage::kRaw;
-  return core::crc32c(Bytes(scratch_).first(header.raw_size)) == header.raw_crc ? Damage::kNone : Damage::kRaw;
+  const MutableBytes raw = MutableBytes(scratch_).first(header.raw_size);
+  if (!decompressor_.decompress(codec_of(header), payload, raw)) return Damage::kRaw;
+  return core::crc32c(raw) == header.raw_crc ? Damage::kNone : Damage::kRaw;
 }
 
 Damage check_records(const BlockView& block) {
@@ -137,47 +125,29 @@ BlockBuilder::BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_
   frame_.resize(kHeaderSize + records_bytes);
 }
 
-void BlockBuilder::add_verbatim(Bytes records, uint32_t count, Nanos time_min, Nanos time_max, uint64_t payload_bytes) {
-  std::memcpy(extend(records.size(), time_min.value, time_max.value), records.data(), records.size());
-  payload_bytes_ += payload_bytes;
-  header_.record_count += count;
+core::Result<size_t> BlockBuilder::compress(Codec codec) {
+  if (codec == Codec::kNone) return 0;
+  const size_t size_max = records().size() - 1;
+  if (compressed_.size() < kHeaderSize + size_max) compressed_.resize(kHeaderSize + size_max);
+  return compressor_.compress(codec, records(), MutableBytes(compressed_).subspan(kHeaderSize, size_max));
 }
 
-core::Result<size_t> BlockBuilder::compress_lz4(size_t raw_size) {
-  const Bytes raw = Bytes(frame_).subspan(kHeaderSize, raw_size);
-  const int bound = LZ4_compressBound(static_cast<int>(raw_size));
-  if (compressed_.size() < kHeaderSize + static_cast<size_t>(bound)) compressed_.resize(kHeaderSize + bound);
-  const int size = LZ4_compress_default(reinterpret_cast<const char*>(raw.data()),
-                                        reinterpret_cast<char*>(compressed_.data() + kHeaderSize),
-                                        static_cast<int>(raw_size), bound);
-  if (size <= 0) return core::fail("lz4 failed on a block of {} bytes", raw_size);
-  return static_cast<size_t>(size) < raw_size ? static_cast<size_t>(size) : 0;
-}
-
-core::Result<Bytes> BlockBuilder::seal(Codec codec, bool with_side_column) {
+core::Result<Bytes> BlockBuilder::seal(Codec codec) {
   TD_CHECK(!empty());
-  const size_t raw_size = used_ - kHeaderSize;
-  size_t compressed_size = 0;
-  if (codec == Codec::kLz4) {
-    TD_ASSIGN(compressed_size, compress_lz4(raw_size));
-    if (compressed_size == 0) codec = Codec::kNone;
-  }
-  header_.raw_size = static_cast<uint32_t>(raw_size);
+  TD_ASSIGN(const size_t compressed_size, compress(codec));
+  if (compressed_size == 0) codec = Codec::kNone;
+  header_.raw_size = static_cast<uint32_t>(records().size());
   header_.codec_and_flags = static_cast<uint8_t>((has_source_time_ ? kHasSourceTime : 0) | static_cast<uint8_t>(codec));
-  if (codec == Codec::kNone) return finish_frame(frame_, used_, with_side_column);
-  header_.raw_crc = core::crc32c(Bytes(frame_).subspan(kHeaderSize, raw_size));
-  // A compressed block needs its column, even an empty one, to tell where the payload ends.
-  return finish_frame(compressed_, kHeaderSize + compressed_size, true);
+  if (codec == Codec::kNone) return finish_frame(frame_, used_);
+  header_.raw_crc = core::crc32c(records());
+  return finish_frame(compressed_, kHeaderSize + compressed_size);
 }
 
-Bytes BlockBuilder::finish_frame(std::vector<std::byte>& frame, size_t end, bool with_side_column) {
+Bytes BlockBuilder::finish_frame(std::vector<std::byte>& frame, size_t end) {
   const Bytes column = ordinals_.finish(end - kHeaderSize);
-  if (with_side_column) {
-    if (frame.size() < end + column.size()) frame.resize(end + column.size());
-    std::memcpy(frame.data() + end, column.data(), column.size());
-    end += column.size();
-  }
-  const MutableBytes whole = MutableBytes(frame).first(end);
+  if (frame.size() < end + column.size()) frame.resize(end + column.size());
+  std::memcpy(frame.data() + end, column.data(), column.size());
+  const MutableBytes whole = MutableBytes(frame).first(end + column.size());
   stamp_header(whole, header_);
   header_.first_sequence += header_.record_count;
   header_.record_count = 0;

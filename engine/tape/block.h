@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/core/status.h"
+#include "engine/tape/codec.h"
 #include "engine/tape/ordinals.h"
 #include "engine/tape/record.h"
 
@@ -61,6 +62,7 @@ class BlockOpener {
  private:
   Damage decompress(Bytes payload, const BlockHeader& header);
 
+  Decompressor decompressor_;
   std::vector<std::byte> scratch_;
 };
 
@@ -80,26 +82,26 @@ class BlockBuilder {
   [[nodiscard]] bool fits(size_t payload_size) const;
   // Appends a record that fits, with a payload of at most kPayloadBytesMax. About 10 ns for 100 bytes.
   void add(const Record& record);
-  // Appends whole records as they lie in another block of the same flags: what slices are made of. No ordinals, so such
-  // a block is sealed without a side column.
-  void add_verbatim(Bytes records, uint32_t count, Nanos time_min, Nanos time_max, uint64_t payload_bytes);
 
-  // Seals what was added, and gives the frame: valid until the next add. Then starts an empty block after it.
-  // `with_side_column` false leaves the ordinals away. Records that do not become smaller are stored uncompressed.
-  [[nodiscard]] core::Result<Bytes> seal(Codec codec, bool with_side_column = true);
+  // Seals what was added, and gives the frame: valid until the next add. Then starts an empty block after it. Records
+  // that do not become smaller are stored uncompressed.
+  [[nodiscard]] core::Result<Bytes> seal(Codec codec);
 
  private:
-  // Makes room for `size` more bytes of records and gives the place; notes their times.
-  std::byte* extend(size_t size, uint64_t time_min_ns, uint64_t time_max_ns);
+  // Makes room for a record of `size` bytes and gives the place; notes its time.
+  std::byte* extend(size_t size, uint64_t time_ns);
   // Compresses the records to compressed_, behind room for a header; the size, or 0 where they do not become smaller.
-  [[nodiscard]] core::Result<size_t> compress_lz4(size_t raw_size);
+  [[nodiscard]] core::Result<size_t> compress(Codec codec);
   // Puts the side column behind what ends at `end`, stamps the header, and starts the next block.
-  Bytes finish_frame(std::vector<std::byte>& frame, size_t end, bool with_side_column);
+  Bytes finish_frame(std::vector<std::byte>& frame, size_t end);
+
+  [[nodiscard]] Bytes records() const { return Bytes(frame_).first(used_).subspan(kHeaderSize); }
 
   std::vector<std::byte> frame_;       // header room, then records up to used_; only ever grows
   std::vector<std::byte> compressed_;  // the same for the frame of a compressed block
   size_t used_ = kHeaderSize;
   OrdinalColumnBuilder ordinals_;
+  Compressor compressor_;
   BlockHeader header_;
   size_t records_bytes_max_;
   uint64_t payload_bytes_ = 0;
@@ -110,9 +112,9 @@ inline bool BlockBuilder::fits(size_t payload_size) const {
   return empty() || used_ - kHeaderSize + record_size(payload_size, has_source_time_) <= records_bytes_max_;
 }
 
-inline std::byte* BlockBuilder::extend(size_t size, uint64_t time_min_ns, uint64_t time_max_ns) {
-  header_.time_min_ns = empty() ? time_min_ns : std::min(header_.time_min_ns, time_min_ns);
-  header_.time_max_ns = empty() ? time_max_ns : std::max(header_.time_max_ns, time_max_ns);
+inline std::byte* BlockBuilder::extend(size_t size, uint64_t time_ns) {
+  header_.time_min_ns = empty() ? time_ns : std::min(header_.time_min_ns, time_ns);
+  header_.time_max_ns = empty() ? time_ns : std::max(header_.time_max_ns, time_ns);
   if (used_ + size > frame_.size()) [[unlikely]] {
     frame_.resize(used_ + size);
   }
@@ -123,7 +125,7 @@ inline std::byte* BlockBuilder::extend(size_t size, uint64_t time_min_ns, uint64
 
 inline void BlockBuilder::add(const Record& record) {
   const size_t size = record_size(record.payload.size(), has_source_time_);
-  std::byte* p = extend(size, record.capture_time.value, record.capture_time.value);
+  std::byte* p = extend(size, record.capture_time.value);
   core::store_le(p + size - 8, uint64_t{0});  // the padding; what is not padding is overwritten below
   core::store_le(p, record.capture_time.value);
   core::store_le(p + 8, record.topic.value);

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "engine/core/bytes.h"
 #include "engine/core/types.h"
@@ -30,7 +29,7 @@ inline constexpr uint16_t kLanesMax = 1024;
 inline constexpr uint32_t kTopicsMax = 4u << 20;  // of a tape; a forged topic id makes no larger table than this
 inline constexpr uint32_t kTopicNameBytesMax = 255;
 
-enum class Codec : uint8_t { kNone = 0, kLz4 = 1 };
+enum class Codec : uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
 
 // What a lane holds. Readers skip kinds that they do not know.
 enum class LaneKind : uint8_t { kData = 1, kReference = 2, kPacket = 3, kLedger = 4 };
@@ -123,7 +122,5 @@ inline constexpr size_t kSourceTimeSize = 8;
 [[nodiscard]] constexpr size_t record_size(size_t payload_size, bool has_source_time) {
   return core::align8(payload_offset(has_source_time) + payload_size);
 }
-
-[[nodiscard]] std::string_view codec_name(Codec codec);
 
 }  // namespace tapedeck::tape

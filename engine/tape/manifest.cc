@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/crc32c.h"
+#include "engine/tape/codec.h"
 
 namespace tapedeck::tape {
 namespace {
@@ -68,7 +69,7 @@ Manifest manifest_from(const Json& json) {
   std::from_chars(id.data(), id.data() + id.size(), m.id.value, 16);
   m.created = Nanos(json.at("created_ns").get<uint64_t>());
   m.sealed = json.at("sealed").get<bool>();
-  m.codec = json.at("codec").get<std::string>() == codec_name(Codec::kLz4) ? Codec::kLz4 : Codec::kNone;
+  m.codec = codec_named(json.at("codec").get<std::string>()).value_or(Codec::kNone);
   json.at("lane_count").get_to(m.lane_count);
   json.at("topics").get_to(m.topics);
   json.at("gaps").get_to(m.gaps);

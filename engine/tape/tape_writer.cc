@@ -11,7 +11,7 @@ namespace tapedeck::tape {
 namespace {
 
 constexpr uint32_t kBlockBytesLow = 4u << 10;
-constexpr uint32_t kBlockBytesHigh = 16u << 20;  // with side column and the worst of lz4 still below kBlockBytesMax
+constexpr uint32_t kBlockBytesHigh = 16u << 20;  // with side column still below kBlockBytesMax
 
 TapeId random_tape_id() {
   std::random_device device;

@@ -29,7 +29,7 @@ struct TapeOptions {
   int64_t segment_duration_ns = 0;             // or holds this much capture time; 0: no such limit
   int64_t flush_interval_ns = 100'000'000;     // flush_due() seals blocks whose oldest record is older than this
   bool source_times = true;                    // records keep the time of their source: 8 bytes each
-  std::optional<TapeId> id = std::nullopt;     // random by default; for tests and converted tapes
+  std::optional<TapeId> id = std::nullopt;     // random by default; for tests
 };
 
 class LaneWriter;

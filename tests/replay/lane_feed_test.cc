@@ -117,7 +117,7 @@ TEST_F(LaneFeedTest, ARunEndsWithItsSegment) {
 }
 
 TEST_F(LaneFeedTest, TheSumOfItsPiecesIsTheDigestOfTheLane) {
-  for (const tape::Codec codec : {tape::Codec::kNone, tape::Codec::kLz4}) {
+  for (const tape::Codec codec : tape::kCodecs) {
     std::filesystem::remove_all(folder_ / "t");
     make_tape(5, {.lanes = 1, .codec = codec});
     open();

@@ -53,7 +53,27 @@ TEST(SliceBuilder, MakesASoundBlockOfSomeRecordsOfAnother) {
     EXPECT_EQ(view.header.raw_crc, core::crc32c(wanted));
     EXPECT_EQ(view.records.has_source_time(), has_source_time);
     EXPECT_TRUE(std::ranges::equal(view.records.bytes(), wanted));
+    EXPECT_TRUE(view.side_column.empty());
   }
+}
+
+TEST(SliceBuilder, TakesTheRecordsOfAWholeBlockAsTheyLie) {
+  const std::vector<std::byte> source = make_block(true);
+  tape::BlockOpener opener;
+  tape::BlockView whole;
+  ASSERT_EQ(opener.open(source, whole), tape::Damage::kNone);
+  std::vector<std::byte> out(source.size());
+  SliceBuilder slice(out, whole.header, core::Sequence(0));
+  slice.add(whole.records.bytes(), 10, core::Nanos(991), core::Nanos(1000));
+  const size_t size = slice.finish();
+  EXPECT_EQ(size, tape::kHeaderSize + whole.records.bytes().size());
+  tape::BlockOpener other;
+  tape::BlockView view;
+  ASSERT_EQ(other.open(core::Bytes(out).first(size), view), tape::Damage::kNone);
+  EXPECT_EQ(check_records(view), tape::Damage::kNone);
+  EXPECT_EQ(view.size(), 10u);
+  EXPECT_EQ(view.header.raw_crc, whole.header.raw_crc);
+  EXPECT_TRUE(view.side_column.empty());
 }
 
 }  // namespace

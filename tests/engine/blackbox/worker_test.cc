@@ -66,7 +66,7 @@ TEST_F(WorkerTest, HandsOutEveryBlockOfARunWithItsSequence) {
 }
 
 TEST_F(WorkerTest, SkipsADamagedBlockAndGoesOnBehindIt) {
-  for (const tape::Codec codec : {tape::Codec::kNone, tape::Codec::kLz4}) {
+  for (const tape::Codec codec : tape::kCodecs) {
     SCOPED_TRACE(codec_name(codec));
     const uint64_t records_before = worker_->records();
     const uint64_t lost_before = worker_->records_lost();

@@ -81,21 +81,40 @@ TEST_F(BlockTest, GivesBackTheRecordsThatWentInUncompressed) {
 }
 
 TEST_F(BlockTest, GivesBackTheRecordsThatWentInCompressed) {
-  for (const Plain& record : kRecords) add(record);
-  const auto frame = seal(Codec::kLz4);
-  ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
-  EXPECT_EQ(codec_of(block_.header), Codec::kLz4);
-  EXPECT_LT(frame.size(), kHeaderSize + block_.header.raw_size);
-  EXPECT_EQ(plain_records(block_), kRecords);
-  EXPECT_EQ(check_records(block_), Damage::kNone);
+  for (const Codec codec : {Codec::kLz4, Codec::kZstd}) {
+    SCOPED_TRACE(codec_name(codec));
+    for (const Plain& record : kRecords) add(record);
+    const auto frame = seal(codec);
+    ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
+    EXPECT_EQ(codec_of(block_.header), codec);
+    EXPECT_LT(frame.size(), kHeaderSize + block_.header.raw_size);
+    EXPECT_EQ(plain_records(block_), kRecords);
+    EXPECT_EQ(check_records(block_), Damage::kNone);
+    EXPECT_EQ(decode_ordinals(block_.side_column, 3).value()[2].ordinal, Ordinal(next_ordinal_ - 1));
+  }
 }
 
 TEST_F(BlockTest, StoresRecordsThatDoNotCompressAsTheyAre) {
-  add({1, 0, incompressible(3000)});
-  const auto frame = seal(Codec::kLz4);
-  ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
-  EXPECT_EQ(codec_of(block_.header), Codec::kNone);
-  EXPECT_EQ(plain_records(block_)[0].payload, incompressible(3000));
+  for (const Codec codec : {Codec::kLz4, Codec::kZstd}) {
+    SCOPED_TRACE(codec_name(codec));
+    add({1, 0, incompressible(3000)});
+    const auto frame = seal(codec);
+    ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
+    EXPECT_EQ(codec_of(block_.header), Codec::kNone);
+    EXPECT_EQ(plain_records(block_)[0].payload, incompressible(3000));
+  }
+}
+
+TEST_F(BlockTest, MayHaveAnotherCodecEachTime) {
+  std::vector<std::vector<std::byte>> frames;
+  for (const Codec codec : {Codec::kZstd, Codec::kNone, Codec::kLz4, Codec::kZstd, Codec::kLz4}) {
+    for (const Plain& record : kRecords) add(record);
+    frames.push_back(seal(codec));
+  }
+  for (const auto& frame : frames) {
+    ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
+    EXPECT_EQ(plain_records(block_), kRecords);
+  }
 }
 
 TEST_F(BlockTest, SaysInItsHeaderWhatItHolds) {
@@ -142,32 +161,6 @@ TEST_F(BlockTest, FillsUpToItsSizeAndGrowsForOneLargeRecord) {
   EXPECT_EQ(plain_records(block_)[0].payload, large);
 }
 
-TEST_F(BlockTest, MakesSlicesFromRecordsAsTheyLie) {
-  for (const Plain& record : kRecords) add(record);
-  const auto source = seal();
-  ASSERT_EQ(opener_.open(source, block_), Damage::kNone);
-  BlockBuilder slices(kTape, kLane, true, 4096);
-  slices.add_verbatim(block_.records.bytes(), 3, Nanos(10), Nanos(30), 103);
-  const Bytes slice = slices.seal(Codec::kNone, /*with_side_column=*/false).value();
-  BlockView view;
-  BlockOpener opener;
-  ASSERT_EQ(opener.open(slice, view), Damage::kNone);
-  EXPECT_EQ(plain_records(view), kRecords);
-  EXPECT_TRUE(view.side_column.empty());
-  EXPECT_EQ(view.header.raw_crc, block_.header.raw_crc);
-}
-
-TEST_F(BlockTest, ForgetsOrdinalsThatWereLeftAway) {
-  add({1, 0, "without column"});
-  (void)builder_.seal(Codec::kNone, /*with_side_column=*/false).value();
-  add({2, 0, "with column"});
-  const auto frame = seal();
-  ASSERT_EQ(opener_.open(frame, block_), Damage::kNone);
-  const auto arrivals = decode_ordinals(block_.side_column, 1);
-  ASSERT_TRUE(arrivals) << arrivals.error().message;
-  EXPECT_EQ((*arrivals)[0].ordinal, Ordinal(1));
-}
-
 TEST_F(BlockTest, NamesWhatIsDamaged) {
   for (const Plain& record : kRecords) add(record);
   const auto frame = seal();
@@ -191,17 +184,22 @@ TEST_F(BlockTest, NamesWhatIsDamaged) {
 }
 
 TEST_F(BlockTest, RefusesRecordsThatDecompressToSomethingElse) {
-  for (const Plain& record : kRecords) add(record);
-  const auto frame = seal(Codec::kLz4);
-  EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_crc ^= 1; }), block_), Damage::kRaw);
-  EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_size += 8; }), block_), Damage::kRaw);
-  EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_size -= 8; }), block_), Damage::kRaw);
+  for (const Codec codec : {Codec::kLz4, Codec::kZstd}) {
+    SCOPED_TRACE(codec_name(codec));
+    for (const Plain& record : kRecords) add(record);
+    const auto frame = seal(codec);
+    EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_crc ^= 1; }), block_), Damage::kRaw);
+    EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_size += 8; }), block_), Damage::kRaw);
+    EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.raw_size -= 8; }), block_), Damage::kRaw);
+    EXPECT_EQ(opener_.open(with_header(frame, [](BlockHeader& h) { h.codec_and_flags ^= 3; }), block_), Damage::kRaw)
+        << "lz4 for zstd or zstd for lz4";
+  }
 }
 
 TEST_F(BlockTest, RefusesCodecsAndFlagsOfLaterVersionsAndFramesThatAreNoBlocks) {
   add({1, 0, "x"});
   const auto frame = seal();
-  for (const int bits : {0x02, 0x0f, 0x20, 0x40, 0x80}) {
+  for (const int bits : {0x03, 0x0f, 0x20, 0x40, 0x80}) {
     const auto later = with_header(
         frame, [bits](BlockHeader& h) { h.codec_and_flags = static_cast<uint8_t>(h.codec_and_flags | bits); });
     EXPECT_EQ(opener_.open(later, block_), Damage::kVersion) << bits;

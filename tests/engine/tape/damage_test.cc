@@ -93,7 +93,7 @@ class DamageTest : public TapeTest, public ::testing::WithParamInterface<Codec> 
   std::map<fs::path, std::vector<Place>> places_;  // by segment
 };
 
-INSTANTIATE_TEST_SUITE_P(Codecs, DamageTest, ::testing::Values(Codec::kNone, Codec::kLz4),
+INSTANTIATE_TEST_SUITE_P(Codecs, DamageTest, ::testing::ValuesIn(kCodecs),
                          [](const auto& test) { return std::string(codec_name(test.param)); });
 
 TEST_P(DamageTest, OfAnyByteOfAnyFileIsReportedAndCostsNoMoreThanItsBlock) {

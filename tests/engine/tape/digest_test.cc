@@ -70,6 +70,7 @@ TEST_F(DigestTest, IsTheSameWhateverTheBlocksSegmentsAndCodec) {
   const std::string digest = write_and_digest(messages, {.lanes = 3});
   EXPECT_EQ(write_and_digest(messages, {.lanes = 3, .block_bytes = 4096}), digest);
   EXPECT_EQ(write_and_digest(messages, {.lanes = 16, .codec = Codec::kLz4, .block_bytes = 8192}), digest);
+  EXPECT_EQ(write_and_digest(messages, {.lanes = 3, .codec = Codec::kZstd, .block_bytes = 8192}), digest);
   EXPECT_EQ(write_and_digest(messages, {.lanes = 3, .block_bytes = 4096, .segment_bytes = 1}), digest);
 }
 

@@ -50,7 +50,7 @@ class ForgedTapeTest : public TapeTest, public ::testing::WithParamInterface<Cod
   std::vector<fs::path> files_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Codecs, ForgedTapeTest, ::testing::Values(Codec::kNone, Codec::kLz4),
+INSTANTIATE_TEST_SUITE_P(Codecs, ForgedTapeTest, ::testing::ValuesIn(kCodecs),
                          [](const auto& test) { return std::string(codec_name(test.param)); });
 
 TEST_P(ForgedTapeTest, WithAnyByteOfAnyHeaderOrFooterChangedIsSurvived) {

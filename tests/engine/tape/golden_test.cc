@@ -17,7 +17,7 @@ class GoldenTest : public TapeTest {
 
   void SetUp() override {
     if (::getenv("WRITE_GOLDEN") == nullptr) return;
-    for (const Codec codec : {Codec::kNone, Codec::kLz4}) {
+    for (const Codec codec : kCodecs) {
       fs::remove_all(golden(codec));
       fs::create_directories(golden(codec));
       write_small_tape(golden(codec), codec);
@@ -26,7 +26,7 @@ class GoldenTest : public TapeTest {
 };
 
 TEST_F(GoldenTest, TapesAreReadByTodaysReader) {
-  for (const Codec codec : {Codec::kNone, Codec::kLz4}) {
+  for (const Codec codec : kCodecs) {
     const TapeReader tape = open_sound(golden(codec));
     EXPECT_EQ(read_in_order(tape), small_tape_messages());
     EXPECT_EQ(read_lanes(tape), by_lane(small_tape_messages()));

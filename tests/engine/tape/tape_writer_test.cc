@@ -35,7 +35,7 @@ class TapeWriterTest : public TapeTest {
 
 TEST_F(TapeWriterTest, GivesBackEveryRecordWhateverTheLanesCodecAndSourceTimes) {
   for (const uint16_t lanes : std::initializer_list<uint16_t>{1, 2, 3, 16}) {
-    for (const Codec codec : {Codec::kNone, Codec::kLz4}) {
+    for (const Codec codec : kCodecs) {
       for (const bool source_times : {true, false}) {
         SCOPED_TRACE(fmt::format("{} lanes, codec {}, source times {}", lanes, codec_name(codec), source_times));
         std::vector<Message> messages = some_messages(1500, lanes);
@@ -65,7 +65,7 @@ TEST_F(TapeWriterTest, GivesBackEveryPayloadSizeFromZeroOn) {
 }
 
 TEST_F(TapeWriterTest, GivesBackAPayloadOfExactlyTheMaximum) {
-  for (const Codec codec : {Codec::kNone, Codec::kLz4}) {
+  for (const Codec codec : kCodecs) {
     std::vector<Message> messages = some_messages(3);
     messages[1].payload = std::string(kPayloadBytesMax, 'x');
     messages[1].payload[kPayloadBytesMax / 2] = 'y';
