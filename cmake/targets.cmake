@@ -9,6 +9,9 @@ if(TAPEDECK_SANITIZE)
                                                   -fno-omit-frame-pointer -g1)
   target_link_options(tapedeck_flags INTERFACE -fsanitize=${TAPEDECK_SANITIZE})
 endif()
+if(TAPEDECK_FUZZ)
+  target_compile_options(tapedeck_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # What every test has; sanitizers slow it down, and are told what to do. One variable, for gtest_discover_tests cannot
 # pass on a list of them.
@@ -65,4 +68,21 @@ function(tapedeck_system_test name script)
   tapedeck_python_test(${name} ${script} system)
   set_property(TEST ${name} APPEND PROPERTY
     ENVIRONMENT TAPEDECK=$<TARGET_FILE:tapedeck> TAPEDECK_DATA_DIR=${TAPEDECK_DATA_DIR})
+endfunction()
+
+# tapedeck_fuzz_target(NAME LINK ...) makes the program NAME_fuzz from NAME_fuzz.cc. With TAPEDECK_FUZZ it is a libFuzzer
+# program, built by the target fuzz_targets and run by tools/fuzz; else a ctest test that runs it over its files in
+# corpus/NAME and regressions/NAME.
+function(tapedeck_fuzz_target name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  if(TAPEDECK_FUZZ)
+    tapedeck_program(${name}_fuzz SOURCES ${name}_fuzz.cc libfuzzer.cc LINK ${ARG_LINK})
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzz_targets ${name}_fuzz)
+  else()
+    tapedeck_program(${name}_fuzz SOURCES ${name}_fuzz.cc driver.cc LINK ${ARG_LINK})
+    add_test(NAME fuzz_${name} COMMAND ${name}_fuzz ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name}
+                                       ${CMAKE_CURRENT_SOURCE_DIR}/regressions/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz ${TAPEDECK_TEST_PROPERTIES})
+  endif()
 endfunction()
