@@ -60,20 +60,6 @@ void rebuild(const BlockView& block, const std::vector<Field>& fields, tape::Cod
   TD_CHECK(again.header.raw_size == block.header.raw_size);
 }
 
-// A slice of all records has their very bytes.
-void slice(const BlockView& block) {
-  tape::BlockBuilder builder = builder_like(block);
-  builder.add_verbatim(block.records.bytes(), block.size(), core::Nanos(block.header.time_min_ns),
-                       core::Nanos(block.header.time_max_ns), 0);
-  const auto frame = builder.seal(tape::Codec::kNone, /*with_side_column=*/false);
-  TD_CHECK(frame.has_value());
-  tape::BlockOpener opener;
-  BlockView again;
-  TD_CHECK(opener.open(*frame, again) == Damage::kNone);
-  TD_CHECK(tape::check_records(again) == Damage::kNone);
-  TD_CHECK(again.header.raw_crc == block.header.raw_crc);
-}
-
 }  // namespace
 
 void run_one(Bytes bytes) {
@@ -90,7 +76,6 @@ void run_one(Bytes bytes) {
   TD_CHECK(verified == Damage::kNone && tape::frame_size(header) <= frame.size());
   TD_CHECK(core::crc32c(block.records.bytes()) == header.raw_crc);
   if (tape::check_records(block) != Damage::kNone) return;
-  slice(block);
   const std::vector<Field> fields = fields_of(block);
   if (fields.empty()) return;
   for (const tape::Codec codec : {tape::Codec::kNone, tape::Codec::kLz4}) rebuild(block, fields, codec);
