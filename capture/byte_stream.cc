@@ -71,12 +71,7 @@ core::Result<size_t> ByteStream::inflate_some(core::MutableBytes out) {
   inflater_.next_out = reinterpret_cast<Bytef*>(out.data());
   inflater_.avail_out = static_cast<uInt>(out.size());
   while (inflater_.avail_out == out.size()) {
-    if (waiting_.empty()) {
-      TD_ASSIGN(const bool more, fill());
-      if (!more) {
-        return core::fail_with(core::ExitCode::kDamaged, "the gzip data of {} is cut", file_.path().string());
-      }
-    }
+    if (waiting_.empty()) TD_TRY(fill());  // at the end of the file zlib may still hold what it had no room to give
     // zlib does not write to its input, but does not say so either.
     inflater_.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(waiting_.data()));
     inflater_.avail_in = static_cast<uInt>(waiting_.size());
@@ -86,6 +81,8 @@ core::Result<size_t> ByteStream::inflate_some(core::MutableBytes out) {
       TD_ASSIGN(const bool more, next_member());
       ended_ = !more;
       if (ended_) break;
+    } else if (result == Z_BUF_ERROR) {  // it wants more
+      return core::fail_with(core::ExitCode::kDamaged, "the gzip data of {} is cut", file_.path().string());
     } else if (result != Z_OK) {
       if (inflater_.avail_out < out.size()) break;  // what came before the damage is good; the next call fails
       return core::fail_with(core::ExitCode::kDamaged, "the gzip data of {} is damaged near byte {}: {}",

@@ -1,6 +1,5 @@
 #include "engine/blackbox/worker.h"
 
-#include <algorithm>
 #include <exception>
 
 namespace tapedeck::blackbox {
@@ -34,9 +33,10 @@ void Worker::handle_frame(core::Bytes frame) {
   records_lost_ += envelope.record_count - piece.digest.records;
   records_.store(records_.load(std::memory_order_relaxed) + piece.digest.records, std::memory_order_relaxed);
   context_.accounts.add(core::Lane(envelope.lane), envelope.wire_sequence, envelope.record_count, piece);
-  const auto now_ns = static_cast<int64_t>(context_.clock.now().value) + context_.clock_offset_ns.load();
-  const int64_t late_ns = now_ns - static_cast<int64_t>(envelope.scheduled_ns);
-  lateness_.record(static_cast<uint64_t>(std::max<int64_t>(late_ns, 0)), piece.digest.records);
+  // Unsigned, for the envelope may name any time.
+  const uint64_t now_ns = context_.clock.now().value + static_cast<uint64_t>(context_.clock_offset_ns.load());
+  const uint64_t late_ns = now_ns > envelope.scheduled_ns ? now_ns - envelope.scheduled_ns : 0;
+  lateness_.record(late_ns, piece.digest.records);
 }
 
 void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, RunPiece& piece) {

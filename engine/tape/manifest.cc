@@ -1,9 +1,9 @@
 #include "engine/tape/manifest.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "engine/core/crc32c.h"
+#include "engine/core/json.h"
 #include "engine/tape/codec.h"
 
 namespace tapedeck::tape {
@@ -51,15 +51,15 @@ Json to_json(const LaneSummary& lane) {
 
 LaneSummary lane_from(const Json& json) {
   LaneSummary lane;
-  lane.lane = Lane(json.at("lane").get<uint16_t>());
+  lane.lane = Lane(core::integer<uint16_t>(json.at("lane")));
   lane.kind = kind_of(json.at("kind").get<std::string>());
-  json.at("segments").get_to(lane.segments);
-  json.at("blocks").get_to(lane.blocks);
-  json.at("records").get_to(lane.records);
-  json.at("bytes").get_to(lane.bytes);
-  json.at("payload_bytes").get_to(lane.payload_bytes);
-  json.at("time_min_ns").get_to(lane.time_min_ns);
-  json.at("time_max_ns").get_to(lane.time_max_ns);
+  core::read_integer(json.at("segments"), lane.segments);
+  core::read_integer(json.at("blocks"), lane.blocks);
+  core::read_integer(json.at("records"), lane.records);
+  core::read_integer(json.at("bytes"), lane.bytes);
+  core::read_integer(json.at("payload_bytes"), lane.payload_bytes);
+  core::read_integer(json.at("time_min_ns"), lane.time_min_ns);
+  core::read_integer(json.at("time_max_ns"), lane.time_max_ns);
   return lane;
 }
 
@@ -67,17 +67,17 @@ Manifest manifest_from(const Json& json) {
   Manifest m;
   const auto id = json.at("id").get<std::string>();
   std::from_chars(id.data(), id.data() + id.size(), m.id.value, 16);
-  m.created = Nanos(json.at("created_ns").get<uint64_t>());
+  m.created = Nanos(core::integer<uint64_t>(json.at("created_ns")));
   m.sealed = json.at("sealed").get<bool>();
   m.codec = codec_named(json.at("codec").get<std::string>()).value_or(Codec::kNone);
-  json.at("lane_count").get_to(m.lane_count);
-  json.at("topics").get_to(m.topics);
-  json.at("gaps").get_to(m.gaps);
-  json.at("messages_lost").get_to(m.messages_lost);
-  json.at("ledger_bytes").get_to(m.ledger_bytes);
+  core::read_integer(json.at("lane_count"), m.lane_count);
+  core::read_integer(json.at("topics"), m.topics);
+  core::read_integer(json.at("gaps"), m.gaps);
+  core::read_integer(json.at("messages_lost"), m.messages_lost);
+  core::read_integer(json.at("ledger_bytes"), m.ledger_bytes);
   for (const Json& lane : json.at("lanes")) m.lanes.push_back(lane_from(lane));
   for (const Json& source : json.at("sources")) {
-    m.sources.push_back({SourceId(source.at("source").get<uint32_t>()), source.at("name").get<std::string>(),
+    m.sources.push_back({SourceId(core::integer<uint32_t>(source.at("source"))), source.at("name").get<std::string>(),
                          source.at("protocol").get<std::string>()});
   }
   return m;

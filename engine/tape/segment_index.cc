@@ -49,9 +49,11 @@ BlockRef read_block(core::ByteReader& reader) {
   return block;
 }
 
+// Differences, for forged sums wrap around.
 bool follows(const BlockRef& block, const BlockRef& earlier) {
-  return block.offset >= earlier.offset + earlier.frame_size &&
-         block.first_sequence >= earlier.first_sequence + earlier.record_count;
+  return block.offset >= earlier.offset && block.offset - earlier.offset >= earlier.frame_size &&
+         block.first_sequence >= earlier.first_sequence &&
+         block.first_sequence - earlier.first_sequence >= earlier.record_count;
 }
 
 core::Status read_blocks(core::ByteReader& reader, uint32_t count, std::vector<BlockRef>& blocks) {

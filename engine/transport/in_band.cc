@@ -40,12 +40,12 @@ Message encode(const Announcement& a) {
 core::Result<Announcement> decode_announcement(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kAnnouncementPrefix, message));
   return parse_json<Announcement>(body, [](const Json& json) {
-    return Announcement{.publisher = json.at("publisher").get<uint64_t>(),
-                        .tape = core::TapeId(json.at("tape").get<uint64_t>()),
+    return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
+                        .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
                         .tape_name = json.at("tape_name").get<std::string>(),
                         .session_endpoint = json.at("session_endpoint").get<std::string>(),
-                        .records = json.at("records").get<uint64_t>(),
-                        .batch_bytes = json.at("batch_bytes").get<uint32_t>(),
+                        .records = core::integer<uint64_t>(json.at("records")),
+                        .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
                         .paced = json.at("paced").get<bool>()};
   });
 }
@@ -62,11 +62,11 @@ Message encode(const EndOfTape& end) {
 core::Result<EndOfTape> decode_end(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kEndPrefix, message));
   return parse_json<EndOfTape>(body, [](const Json& json) {
-    EndOfTape end{.publisher = json.at("publisher").get<uint64_t>(),
+    EndOfTape end{.publisher = core::integer<uint64_t>(json.at("publisher")),
                   .interrupted = json.at("interrupted").get<bool>(),
                   .records_sent = {}};
     for (const Json& lane : json.at("records_sent")) {
-      end.records_sent[core::Lane(lane.at(0).get<uint16_t>())] = lane.at(1).get<uint64_t>();
+      end.records_sent[core::Lane(core::integer<uint16_t>(lane.at(0)))] = core::integer<uint64_t>(lane.at(1));
     }
     return end;
   });

@@ -2,9 +2,8 @@
 // Private to this layer's .cc files.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "engine/core/bytes.h"
+#include "engine/core/json.h"
 #include "engine/core/status.h"
 
 namespace tapedeck::transport {
@@ -23,7 +22,7 @@ template <class T, class Convert>
   const Json json = Json::parse(core::as_text(bytes), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return core::fail("no JSON object");
   try {
-    if (const int version = json.at("version").get<int>(); version != kProtocolVersion) {
+    if (const int version = core::integer<int>(json.at("version")); version != kProtocolVersion) {
       return core::fail("protocol version {}; this program speaks {}", version, kProtocolVersion);
     }
     return convert(json);

@@ -63,19 +63,19 @@ Receipt receipt_from(const Json& json) {
   json.at("subscriber").get_to(r.subscriber);
   json.at("complete").get_to(r.complete);
   json.at("problem").get_to(r.problem);
-  json.at("records").get_to(r.records);
-  json.at("record_bytes").get_to(r.record_bytes);
-  json.at("frames").get_to(r.frames);
-  json.at("gaps").get_to(r.gaps);
-  json.at("records_lost").get_to(r.records_lost);
-  json.at("damaged_blocks").get_to(r.damaged_blocks);
-  json.at("repeated_records").get_to(r.repeated_records);
-  json.at("late_p50_ns").get_to(r.late_p50_ns);
-  json.at("late_p99_ns").get_to(r.late_p99_ns);
-  json.at("late_max_ns").get_to(r.late_max_ns);
+  core::read_integer(json.at("records"), r.records);
+  core::read_integer(json.at("record_bytes"), r.record_bytes);
+  core::read_integer(json.at("frames"), r.frames);
+  core::read_integer(json.at("gaps"), r.gaps);
+  core::read_integer(json.at("records_lost"), r.records_lost);
+  core::read_integer(json.at("damaged_blocks"), r.damaged_blocks);
+  core::read_integer(json.at("repeated_records"), r.repeated_records);
+  core::read_integer(json.at("late_p50_ns"), r.late_p50_ns);
+  core::read_integer(json.at("late_p99_ns"), r.late_p99_ns);
+  core::read_integer(json.at("late_max_ns"), r.late_max_ns);
   for (const Json& lane : json.at("lanes")) {
-    r.lanes[core::Lane(lane.at(0).get<uint16_t>())] = {.records = lane.at(1).get<uint64_t>(),
-                                                       .crc = lane.at(2).get<uint32_t>()};
+    r.lanes[core::Lane(core::integer<uint16_t>(lane.at(0)))] = {.records = core::integer<uint64_t>(lane.at(1)),
+                                                                .crc = core::integer<uint32_t>(lane.at(2))};
   }
   return r;
 }
@@ -83,16 +83,16 @@ Receipt receipt_from(const Json& json) {
 core::Result<SessionMessage> message_from(const Json& json) {
   const auto type = json.at("type").get<std::string>();
   if (type == "hello") {
-    return Hello{json.at("publisher").get<uint64_t>(), json.at("name").get<std::string>()};
+    return Hello{core::integer<uint64_t>(json.at("publisher")), json.at("name").get<std::string>()};
   }
   if (type == "progress") {
-    return Progress{json.at("records").get<uint64_t>(), json.at("sent_ns").get<int64_t>()};
+    return Progress{core::integer<uint64_t>(json.at("records")), core::integer<int64_t>(json.at("sent_ns"))};
   }
   if (type == "pong") {
-    return Pong{json.at("progress_sent_ns").get<int64_t>(), json.at("received_ns").get<int64_t>(),
-                json.at("sent_ns").get<int64_t>()};
+    return Pong{core::integer<int64_t>(json.at("progress_sent_ns")), core::integer<int64_t>(json.at("received_ns")),
+                core::integer<int64_t>(json.at("sent_ns"))};
   }
-  if (type == "welcome") return Welcome{json.at("publisher").get<uint64_t>()};
+  if (type == "welcome") return Welcome{core::integer<uint64_t>(json.at("publisher"))};
   if (type == "verdict") return Verdict{json.at("equal").get<bool>(), json.at("sentence").get<std::string>()};
   if (type == "receipt") return receipt_from(json);
   return core::fail("unknown session message '{}'", type);

@@ -83,6 +83,14 @@ TEST_F(ByteStreamTest, GivesWhatIsThereOfACutGzipFileAndThenSaysSo) {
   }
 }
 
+TEST_F(ByteStreamTest, GivesAsMuchOfACutGzipFileInStepsOfAnySize) {
+  const std::string packed = gzip(std::string(1000, 'x') + noise(20) + std::string(1000, 'y'));
+  for (size_t size = 20; size < packed.size(); ++size) {
+    const std::string_view cut = std::string_view(packed).substr(0, size);
+    EXPECT_EQ(read(cut, 7).bytes, read(cut, 10'000).bytes) << size;
+  }
+}
+
 TEST_F(ByteStreamTest, SaysWhereGzipDataAreDamaged) {
   std::string packed = gzip(noise(100'000));
   packed[packed.size() - 6] ^= 1;  // in the checksum at the end

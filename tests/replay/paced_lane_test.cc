@@ -72,7 +72,7 @@ class PacedLaneTest : public ::testing::Test {
     return times;
   }
 
-  const core::StopFlag stop_;
+  const core::StopFlag stop_{};
   core::BufferPool pool_{4, kHeadroom + (1u << 16)};
   PacedLane lane_{core::Lane(5)};
 };

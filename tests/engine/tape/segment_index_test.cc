@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 namespace tapedeck::tape {
@@ -61,6 +62,16 @@ TEST(SegmentIndex, IsRefusedWhereItsBlocksOrTopicsAreOutOfOrder) {
   EXPECT_TRUE(is_refused(index));
   index = some_index();
   index.topics[1].name.topic = TopicId(0);
+  EXPECT_TRUE(is_refused(index));
+}
+
+TEST(SegmentIndex, IsRefusedWhereABlockEndsBeyondWhatNumbersHold) {
+  constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
+  SegmentIndex index = some_index();
+  index.blocks[1].offset = kLargest - 50;  // and ends, wrapped around, before the next one
+  EXPECT_TRUE(is_refused(index));
+  index = some_index();
+  index.blocks[1].first_sequence = Sequence(kLargest - 5);
   EXPECT_TRUE(is_refused(index));
 }
 

@@ -84,6 +84,21 @@ TEST(InBand, AMessageOfAnotherKindOrVersionIsRefused) {
   EXPECT_NE(read.error().message.find("version 1"), std::string::npos) << read.error().message;
 }
 
+TEST(InBand, ANumberThatIsNotWholeOrOutOfRangeIsRefused) {
+  const std::string text(core::as_text(encode(EndOfTape{.publisher = 7, .records_sent = {{core::Lane(3), 4}}})));
+  const auto with = [&](std::string_view key, std::string_view value, std::string_view other) {
+    std::string altered = text;
+    const size_t at = altered.find(value, altered.find(key));
+    return altered.replace(at, value.size(), other);
+  };
+  EXPECT_TRUE(decode_end(core::as_bytes(with("publisher", "7", "18446744073709551615"))));
+  for (const std::string_view other : {"-1", "0.5", "1e300", "18446744073709551616", "true"}) {
+    EXPECT_FALSE(decode_end(core::as_bytes(with("publisher", "7", other)))) << other;
+  }
+  EXPECT_FALSE(decode_end(core::as_bytes(with("records_sent", "3", "65539"))));
+  EXPECT_FALSE(decode_end(core::as_bytes(with("version", "0", "4294967296"))));
+}
+
 TEST(InBand, HostileBytesAreOnlyRefused) {
   const auto decode = [](core::Bytes bytes) {
     static_cast<void>(decode_announcement(bytes));
