@@ -8,8 +8,13 @@ using tape::Damage;
 using transport::kHeadroom;
 
 LaneFeed::LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection,
-                   size_t batch_bytes, OnDamage on_damage)
-    : tape_(tape), lane_(lane), selection_(selection), batch_bytes_(batch_bytes), on_damage_(std::move(on_damage)) {}
+                   size_t batch_bytes, core::File::Mode whole_blocks, OnDamage on_damage)
+    : tape_(tape),
+      lane_(lane),
+      selection_(selection),
+      batch_bytes_(batch_bytes),
+      on_damage_(std::move(on_damage)),
+      whole_blocks_mode_(whole_blocks) {}
 
 bool LaneFeed::at_end() {
   while (segment_ < lane_.segments.size()) {
@@ -24,7 +29,8 @@ bool LaneFeed::at_end() {
     block_ = 0;
     verified_to_ = tape::kHeaderSize;
     wanted_.clear();
-    file_ = core::File();
+    whole_blocks_ = core::File();
+    parts_ = core::File();
   }
   return true;
 }
@@ -71,17 +77,23 @@ size_t LaneFeed::blocks_in_next_run() const {
   return count;
 }
 
-bool LaneFeed::read_bytes(const tape::BlockRef& first, core::MutableBytes out) {
-  core::Status status;
-  if (!file_.is_open()) {
-    auto file = core::File::open(lane_.segments[segment_].path, core::File::Mode::kRead);
-    if (file) {
-      file_ = std::move(*file);
-    } else {
-      status = tl::unexpected(file.error());
-    }
-  }
-  if (status) status = file_.read_at(first.offset, out);
+core::Status LaneFeed::open_segment(core::File& file, core::File::Mode mode) const {
+  if (file.is_open()) return {};
+  TD_ASSIGN(file, core::File::open(lane_.segments[segment_].path, mode));
+  return {};
+}
+
+bool LaneFeed::read_bytes(const tape::BlockRef& block, core::MutableBytes out) {
+  const core::Status status =
+      open_segment(parts_, core::File::Mode::kRead).and_then([&] { return parts_.read_at(block.offset, out); });
+  if (!status) report(block, status.error().message);
+  return status.has_value();
+}
+
+bool LaneFeed::read_pages(const tape::BlockRef& first, size_t size, core::MutableBytes out) {
+  const core::Status status = open_segment(whole_blocks_, whole_blocks_mode_).and_then([&] {
+    return whole_blocks_.read_pages(first.offset, size, out);
+  });
   if (!status) report(first, status.error().message);
   return status.has_value();
 }
@@ -90,18 +102,21 @@ bool LaneFeed::read_whole_blocks(Run& run) {
   const auto& blocks = lane_.segments[segment_].index.blocks;
   const size_t count = blocks_in_next_run();
   const tape::BlockRef& last = blocks[block_ + count - 1];
-  const core::MutableBytes bytes =
-      run.buffer.bytes().subspan(kHeadroom, last.offset + last.frame_size - blocks[block_].offset);
+  const uint64_t offset = blocks[block_].offset;
+  const size_t size = last.offset + last.frame_size - offset;
+  const core::MutableBytes pages = run.buffer.bytes().subspan(core::kPageSize);
+  run.begin = core::kPageSize + offset % core::kPageSize;
   verified_to_ = last.offset + last.frame_size;
-  if (!read_bytes(blocks[block_], bytes)) {
+  if (!read_pages(blocks[block_], size, pages)) {
     ++block_;
     return false;
   }
+  const core::Bytes bytes = run.buffer.bytes().subspan(run.begin, size);
   for (size_t i = 0; i < count; ++i) {
     const tape::BlockRef& ref = blocks[block_];
     verified_to_ = ref.offset + ref.frame_size;
     tape::BlockHeader header;
-    const Damage damage = tape::verify_frame(core::Bytes(bytes).subspan(run.size, ref.frame_size), header);
+    const Damage damage = tape::verify_frame(bytes.subspan(run.size, ref.frame_size), header);
     const bool sound = damage == Damage::kNone && tape::matches(header, ref, tape_.id(), run.lane);
     if (!sound) {
       // What stands before it is a run by itself; what is behind it is read again as the next one.
@@ -127,7 +142,8 @@ bool LaneFeed::read_part(Run& run) {
   tape::BlockView block;
   Damage damage = opener_.open(frame, block);
   if (damage == Damage::kNone) damage = check_records(block);
-  const core::MutableBytes out = run.buffer.bytes().subspan(kHeadroom);
+  run.begin = kHeadroom;
+  const core::MutableBytes out = run.buffer.bytes().subspan(run.begin);
   const bool fits = damage == Damage::kNone && tape::kHeaderSize + block.header.raw_size <= out.size();
   if (!fits || !tape::matches(block.header, ref, tape_.id(), run.lane)) {
     report(ref, damage == Damage::kNone ? "another block than the index says" : damage_name(damage));

@@ -15,9 +15,10 @@ namespace tapedeck::replay {
 class LaneFeed {
  public:
   using OnDamage = std::function<void(const tape::DamageReport&)>;
-  // Runs have at most `batch_bytes`, unless a single block is larger.
+  // Runs have at most `batch_bytes`, unless a single block is larger. `whole_blocks` says how those are read; parts are
+  // few, and read through the page cache.
   LaneFeed(const tape::TapeReader& tape, const tape::LaneContents& lane, const Selection& selection, size_t batch_bytes,
-           OnDamage on_damage);
+           core::File::Mode whole_blocks, OnDamage on_damage);
 
   // Whether nothing is left; otherwise order_time() is that of the next run.
   [[nodiscard]] bool at_end();
@@ -29,7 +30,10 @@ class LaneFeed {
  private:
   [[nodiscard]] bool read_whole_blocks(Run& run);
   [[nodiscard]] bool read_part(Run& run);
-  [[nodiscard]] bool read_bytes(const tape::BlockRef& first, core::MutableBytes out);
+  [[nodiscard]] bool read_bytes(const tape::BlockRef& block, core::MutableBytes out);
+  // As File::read_pages does.
+  [[nodiscard]] bool read_pages(const tape::BlockRef& first, size_t size, core::MutableBytes out);
+  [[nodiscard]] core::Status open_segment(core::File& file, core::File::Mode mode) const;
   void verify_frames_before(const tape::BlockRef& block);
   [[nodiscard]] size_t blocks_in_next_run() const;
   void report(const tape::BlockRef& block, std::string_view what);
@@ -43,7 +47,9 @@ class LaneFeed {
   size_t block_ = 0;
   uint64_t verified_to_ = tape::kHeaderSize;  // offset in the segment
   std::vector<Wanted> wanted_;                // of the blocks of segment_; empty until it is entered
-  core::File file_;                           // of segment_
+  core::File::Mode whole_blocks_mode_;
+  core::File whole_blocks_;  // segment_, each opened with its first use
+  core::File parts_;
   core::Nanos order_time_{};
   tape::BlockOpener opener_;
   std::vector<std::byte> part_;  // a block of which a part is wanted

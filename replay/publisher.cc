@@ -83,8 +83,9 @@ void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Pi
 }
 
 bool Publisher::send(Run run, uint64_t scheduled_ns) {
-  stamp(run.buffer.bytes().data(), run.lane, run.pass, run.piece, run.size, scheduled_ns);
-  zmq::message_t message = transport::message_in(std::move(run.buffer), 0, transport::kHeadroom + run.size);
+  const size_t front = run.begin - transport::kHeadroom;
+  stamp(run.buffer.bytes().data() + front, run.lane, run.pass, run.piece, run.size, scheduled_ns);
+  zmq::message_t message = transport::message_in(std::move(run.buffer), front, transport::kHeadroom + run.size);
   return send_whole(message);
 }
 

@@ -6,8 +6,14 @@
 namespace tapedeck::replay {
 
 ReadAhead::ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
-                     core::BufferPool& pool, const core::StopFlag& stop)
-    : tape_(tape), selection_(selection), batch_bytes_(batch_bytes), passes_(passes), pool_(pool), stop_(stop) {}
+                     core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop)
+    : tape_(tape),
+      selection_(selection),
+      batch_bytes_(batch_bytes),
+      passes_(passes),
+      whole_blocks_(whole_blocks),
+      pool_(pool),
+      stop_(stop) {}
 
 void ReadAhead::run() {
   for (uint32_t pass = 0; passes_ == 0 || pass < passes_; ++pass) {
@@ -19,7 +25,7 @@ void ReadAhead::run() {
 bool ReadAhead::run_pass(uint32_t pass) {
   std::vector<std::unique_ptr<LaneFeed>> feeds;
   for (const tape::LaneContents& lane : tape_.lanes()) {
-    feeds.push_back(std::make_unique<LaneFeed>(tape_, lane, selection_, batch_bytes_,
+    feeds.push_back(std::make_unique<LaneFeed>(tape_, lane, selection_, batch_bytes_, whole_blocks_,
                                                [this](const auto& damage) { note_damage(damage); }));
   }
   bool sent_any = false;

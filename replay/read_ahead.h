@@ -15,7 +15,7 @@ class ReadAhead {
  public:
   // `passes` 0: for ever.
   ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
-            core::BufferPool& pool, const core::StopFlag& stop);
+            core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop);
 
   void run();
 
@@ -34,6 +34,7 @@ class ReadAhead {
   const Selection& selection_;
   size_t batch_bytes_;
   uint32_t passes_;
+  core::File::Mode whole_blocks_;
   core::BufferPool& pool_;
   const core::StopFlag& stop_;
   core::BoundedQueue<Run> runs_{kRunsAhead};

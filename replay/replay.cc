@@ -1,5 +1,7 @@
 #include "replay/replay.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <thread>
@@ -37,6 +39,13 @@ core::Status check(const Options& options) {
   return {};
 }
 
+core::File::Mode file_mode(ReadMode mode, const tape::TapeReader& tape) {
+  const auto memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const bool is_large = tape.totals().bytes > memory / 2;
+  const bool direct = mode == ReadMode::kDirect || (mode == ReadMode::kAuto && is_large);
+  return direct ? core::File::Mode::kReadDirect : core::File::Mode::kRead;
+}
+
 // A replay that is under way.
 class Replay {
  public:
@@ -50,11 +59,12 @@ class Replay {
         on_status_(on_status),
         clock_(clock),
         run_bytes_(run_bytes_max(tape, selection_, options.batch_bytes)),
-        pool_(buffers(), transport::kHeadroom + run_bytes_),
+        pool_(buffers(), kRunOverhead + run_bytes_),
         context_(context),
         publisher_(context_, options.on_slow, frames_in_queue(), tape.id(), stop, clock),
         session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
-        read_ahead_(tape_, selection_, options.batch_bytes, options.passes, pool_, stop) {}
+        read_ahead_(tape_, selection_, options.batch_bytes, options.passes, file_mode(options.read_mode, tape), pool_,
+                    stop) {}
 
   core::Result<Report> run(const std::function<void()>& before_close) {
     TD_TRY(bind());

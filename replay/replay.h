@@ -15,6 +15,12 @@
 
 namespace tapedeck::replay {
 
+enum class ReadMode {
+  kAuto,    // kDirect for a tape larger than half the machine's memory, otherwise kCached
+  kCached,  // through the page cache: the next replay of the tape finds it in memory
+  kDirect,  // past it: leaves the memory to others, and costs less where the tape is not in memory
+};
+
 struct Options {
   std::string tape;              // path
   std::string endpoint;          // to bind; tcp port 0 takes a free one
@@ -24,7 +30,8 @@ struct Options {
   uint32_t passes = 1;         // 0: for ever
   unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
   OnSlow on_slow = OnSlow::kBlock;
-  std::optional<int> io_cpu;                       // pins ZeroMQ's I/O thread to this CPU
+  std::optional<int> io_cpu;  // pins ZeroMQ's I/O thread to this CPU
+  ReadMode read_mode = ReadMode::kAuto;
   uint64_t batch_bytes = 1u << 20;                 // of a run; 4 KiB to 64 MiB
   uint64_t queue_bytes = 64u << 20;                // that wait for each subscriber. When they are full: see on_slow.
   int64_t late_limit_ns = 100'000'000;             // records later than this are late; the clock slips when one is

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/core/buffer_pool.h"
+#include "engine/core/file.h"
 #include "engine/tape/digest.h"
 #include "engine/transport/envelope.h"
 
@@ -21,15 +22,20 @@ struct Piece {
   }
 };
 
+// The room that a pool's buffer has for the blocks of a run beyond their size: a page for the envelope in front, and as
+// reading goes by whole pages, one more on either side.
+inline constexpr size_t kRunOverhead = 3 * core::kPageSize;
+
 struct Run {
   core::BufferLease buffer;
-  size_t size = 0;  // of the blocks; they begin at transport::kHeadroom
+  size_t begin = 0;  // of the blocks in it; with at least transport::kHeadroom in front
+  size_t size = 0;   // of the blocks
   core::Lane lane{};
   uint32_t pass = 0;
   core::Nanos order_time{};  // running maximum of the lane's capture times, the first record of this run included
   Piece piece;
 
-  [[nodiscard]] core::Bytes blocks() const { return buffer.bytes().subspan(transport::kHeadroom, size); }
+  [[nodiscard]] core::Bytes blocks() const { return buffer.bytes().subspan(begin, size); }
 };
 
 }  // namespace tapedeck::replay

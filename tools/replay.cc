@@ -27,6 +27,7 @@ struct ReplayArguments {
   std::string rate = "max";
   std::string start, end, start_offset, duration;
   std::string on_slow = "block";
+  std::string read = "auto";
   std::string batch = "1MiB";
   std::string queue = "64MiB";
   std::string late_limit = "100ms";
@@ -66,6 +67,9 @@ core::Status complete(ReplayArguments& arguments) {
   TD_ASSIGN(options.queue_bytes, core::parse_bytes(arguments.queue));
   TD_ASSIGN(options.late_limit_ns, core::parse_duration_ns(arguments.late_limit));
   TD_ASSIGN(options.subscriber_silence_ns, core::parse_duration_ns(arguments.silence));
+  options.read_mode = arguments.read == "direct"   ? replay::ReadMode::kDirect
+                      : arguments.read == "cached" ? replay::ReadMode::kCached
+                                                   : replay::ReadMode::kAuto;
   options.on_slow = arguments.on_slow == "drop" ? replay::OnSlow::kDrop : replay::OnSlow::kBlock;
   return {};
 }
@@ -165,6 +169,12 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       ->add_option("--on-slow", arguments->on_slow,
                    "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
       ->check(CLI::IsMember({"block", "drop"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--read", arguments->read,
+          "cached: through the page cache; direct: past it; auto: direct for a tape larger than half the memory")
+      ->check(CLI::IsMember({"auto", "cached", "direct"}))
       ->capture_default_str();
   command->add_option("--batch", arguments->batch, "Largest run of blocks in one frame, 4KiB to 64MiB")
       ->capture_default_str();

@@ -4,20 +4,20 @@
 
 #include <chrono>
 
+#include "engine/core/file.h"
 #include "engine/core/status.h"
 
 namespace tapedeck::core {
 namespace {
 
 constexpr size_t kHugePage = 2u << 20;
-constexpr size_t kPage = 4096;
 constexpr auto kStopCheck = std::chrono::milliseconds(50);
 
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace
 
-BufferPool::BufferPool(size_t count, size_t size) : buffer_size_(round_up(size, kPage)) {
+BufferPool::BufferPool(size_t count, size_t size) : buffer_size_(round_up(size, kPageSize)) {
   TD_CHECK(count > 0 && size > 0);
   const size_t bytes = round_up(count * buffer_size_, kHugePage);
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

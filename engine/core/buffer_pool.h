@@ -1,7 +1,7 @@
-// A fixed number of equal buffers on huge pages, recycled for ever: reading a tape touches no fresh page once each
-// buffer has been used, which is dear on virtual machines. acquire() waits for a buffer to come back, so the pool is
-// also the bound of what is in flight. Buffers come back from any thread. The pool must outlive every buffer that is
-// out.
+// A fixed number of equal buffers on huge pages, each aligned to a page, recycled for ever: reading a tape touches no
+// fresh page once each buffer has been used, which is dear on virtual machines. acquire() waits for a buffer to come
+// back, so the pool is also the bound of what is in flight. Buffers come back from any thread. The pool must outlive
+// every buffer that is out.
 #pragma once
 
 #include <condition_variable>

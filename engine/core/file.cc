@@ -14,12 +14,25 @@ namespace tapedeck::core {
 
 std::string system_error(int error_number) { return std::generic_category().message(error_number); }
 
+namespace {
+
+int flags_of(File::Mode mode) {
+  switch (mode) {
+    case File::Mode::kRead: return O_RDONLY;
+    case File::Mode::kReadDirect: return O_RDONLY | O_DIRECT;
+    case File::Mode::kCreate: break;
+  }
+  return O_RDWR | O_CREAT | O_EXCL;
+}
+
+}  // namespace
+
 Result<File> File::open(const std::filesystem::path& path, Mode mode) {
-  const int flags = mode == Mode::kRead ? O_RDONLY : O_RDWR | O_CREAT | O_EXCL;
   File file;
-  file.fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  file.fd_ = ::open(path.c_str(), flags_of(mode) | O_CLOEXEC, 0644);
+  if (file.fd_ < 0 && mode == Mode::kReadDirect && errno == EINVAL) return open(path, Mode::kRead);
   if (file.fd_ < 0) {
-    return fail("cannot {} {}: {}", mode == Mode::kRead ? "open" : "create", path.string(), system_error(errno));
+    return fail("cannot {} {}: {}", mode == Mode::kCreate ? "create" : "open", path.string(), system_error(errno));
   }
   file.path_ = path;
   struct stat info {};
@@ -50,18 +63,35 @@ Result<uint64_t> File::size() const {
 }
 
 Status File::read_at(uint64_t offset, MutableBytes out) const {
-  while (!out.empty()) {
-    const ssize_t n = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
+  TD_ASSIGN(const size_t size, read_up_to(offset, out));
+  if (size == out.size()) return {};
+  return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
+                   path_.string(), offset + size, out.size() - size);
+}
+
+Status File::read_pages(uint64_t offset, size_t size, MutableBytes out) const {
+  const size_t lead = offset % kPageSize;
+  const size_t whole = (lead + size + kPageSize - 1) / kPageSize * kPageSize;
+  TD_CHECK(whole <= out.size());
+  TD_ASSIGN(const size_t got, read_up_to(offset - lead, out.first(whole)));
+  if (got >= lead + size) return {};  // the last page of a file is not whole
+  return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
+                   path_.string(), offset - lead + got, lead + size - got);
+}
+
+// Fills `out` as far as the file goes.
+Result<size_t> File::read_up_to(uint64_t offset, MutableBytes out) const {
+  size_t size = 0;
+  while (size < out.size()) {
+    const ssize_t n = ::pread(fd_, out.data() + size, out.size() - size, static_cast<off_t>(offset + size));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail("cannot read {} at offset {}: {}", path_.string(), offset, system_error(errno));
-    if (n == 0) {
-      return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
-                       path_.string(), offset, out.size());
-    }
-    out = out.subspan(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
+    // Past the end of a file that was opened for direct reading, an offset within a page may be refused.
+    if (n < 0 && errno == EINVAL && size > 0) break;
+    if (n < 0) return fail("cannot read {} at offset {}: {}", path_.string(), offset + size, system_error(errno));
+    size += static_cast<size_t>(n);
+    if (n == 0) break;
   }
-  return {};
+  return size;
 }
 
 Status File::append(Bytes bytes) {

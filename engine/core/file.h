@@ -11,9 +11,15 @@
 
 namespace tapedeck::core {
 
+inline constexpr size_t kPageSize = 4096;
+
 class File {
  public:
-  enum class Mode { kRead, kCreate };  // kCreate refuses a file that exists
+  enum class Mode {
+    kRead,
+    kReadDirect,  // past the page cache, with read_pages; where the file system cannot do that, the same as kRead
+    kCreate,      // refuses a file that exists
+  };
 
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path, Mode mode);
 
@@ -29,6 +35,9 @@ class File {
 
   // Fills `out` from `offset`. A file that ends before is an error (kDamaged), never SIGBUS.
   [[nodiscard]] Status read_at(uint64_t offset, MutableBytes out) const;
+  // The same for [offset, offset + size), which then stand at out[offset % kPageSize]. `out` is aligned to kPageSize
+  // and has room for size + 2 * kPageSize: whole pages are read.
+  [[nodiscard]] Status read_pages(uint64_t offset, size_t size, MutableBytes out) const;
   // Appends all of `bytes`. After an error the file may end in a part of them.
   [[nodiscard]] Status append(Bytes bytes);
   [[nodiscard]] Status truncate(uint64_t size);
@@ -36,6 +45,8 @@ class File {
   [[nodiscard]] Status close();
 
  private:
+  [[nodiscard]] Result<size_t> read_up_to(uint64_t offset, MutableBytes out) const;
+
   int fd_ = -1;
   std::filesystem::path path_;
 };

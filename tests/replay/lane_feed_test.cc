@@ -21,7 +21,7 @@ struct Reading {
 };
 
 // One lane of blocks of ten records, number N a microsecond after number N - 1.
-class LaneFeedTest : public tape::TapeTest {
+class LaneFeedTest : public tape::TapeTest, public ::testing::WithParamInterface<core::File::Mode> {
  protected:
   void make_tape(uint64_t blocks, tape::TapeOptions options = {.lanes = 1}) {
     tape::TapeMaker maker(folder_ / "t", options);
@@ -46,8 +46,8 @@ class LaneFeedTest : public tape::TapeTest {
     const auto selection = Selection::make(*tape_, wanted);
     EXPECT_TRUE(selection) << selection.error().message;
     Reading reading;
-    core::BufferPool pool(1, transport::kHeadroom + run_bytes_max(*tape_, *selection, batch_bytes));
-    LaneFeed feed(*tape_, tape_->lanes()[0], *selection, batch_bytes,
+    core::BufferPool pool(1, kRunOverhead + run_bytes_max(*tape_, *selection, batch_bytes));
+    LaneFeed feed(*tape_, tape_->lanes()[0], *selection, batch_bytes, GetParam(),
                   [&](const tape::DamageReport& damage) { reading.damage.push_back(damage); });
     while (!feed.at_end()) {
       replay::Run run;
@@ -94,7 +94,11 @@ std::vector<uint64_t> numbers(uint64_t first, uint64_t end, uint64_t step = 1) {
   return all;
 }
 
-TEST_F(LaneFeedTest, SmallBlocksAreJoinedUpToTheBatch) {
+INSTANTIATE_TEST_SUITE_P(Reading, LaneFeedTest,
+                         ::testing::Values(core::File::Mode::kRead, core::File::Mode::kReadDirect),
+                         [](const auto& mode) { return mode.param == core::File::Mode::kRead ? "Cached" : "Direct"; });
+
+TEST_P(LaneFeedTest, SmallBlocksAreJoinedUpToTheBatch) {
   make_tape(7);
   open();
   const size_t size = block(0).frame_size;
@@ -107,7 +111,7 @@ TEST_F(LaneFeedTest, SmallBlocksAreJoinedUpToTheBatch) {
   EXPECT_THAT(all.damage, IsEmpty());
 }
 
-TEST_F(LaneFeedTest, ARunEndsWithItsSegment) {
+TEST_P(LaneFeedTest, ARunEndsWithItsSegment) {
   make_tape(6, {.lanes = 1, .segment_duration_ns = 20'000});
   open();
   ASSERT_GT(tape_->lanes()[0].segments.size(), 1u);
@@ -116,7 +120,7 @@ TEST_F(LaneFeedTest, ARunEndsWithItsSegment) {
   EXPECT_EQ(all.records, numbers(0, 60));
 }
 
-TEST_F(LaneFeedTest, TheSumOfItsPiecesIsTheDigestOfTheLane) {
+TEST_P(LaneFeedTest, TheSumOfItsPiecesIsTheDigestOfTheLane) {
   for (const tape::Codec codec : tape::kCodecs) {
     std::filesystem::remove_all(folder_ / "t");
     make_tape(5, {.lanes = 1, .codec = codec});
@@ -128,7 +132,7 @@ TEST_F(LaneFeedTest, TheSumOfItsPiecesIsTheDigestOfTheLane) {
   }
 }
 
-TEST_F(LaneFeedTest, ADamagedBlockIsToldAndLeftOut) {
+TEST_P(LaneFeedTest, ADamagedBlockIsToldAndLeftOut) {
   make_tape(5);
   open();
   std::string file = tape::load(tape_->lanes()[0].segments[0].path);
@@ -144,7 +148,7 @@ TEST_F(LaneFeedTest, ADamagedBlockIsToldAndLeftOut) {
   EXPECT_EQ(rest.damage[0].records_lost, 10u);
 }
 
-TEST_F(LaneFeedTest, TheFirstAndTheLastBlockMayBeDamaged) {
+TEST_P(LaneFeedTest, TheFirstAndTheLastBlockMayBeDamaged) {
   make_tape(3);
   open();
   const std::string path = tape_->lanes()[0].segments[0].path;
@@ -157,7 +161,7 @@ TEST_F(LaneFeedTest, TheFirstAndTheLastBlockMayBeDamaged) {
   EXPECT_EQ(rest.damage.size(), 2u);
 }
 
-TEST_F(LaneFeedTest, AFileThatWasCutMeanwhileIsDamageNotACrash) {
+TEST_P(LaneFeedTest, AFileThatWasCutMeanwhileIsDamageNotACrash) {
   make_tape(3);
   open();
   const std::string path = tape_->lanes()[0].segments[0].path;
@@ -167,7 +171,7 @@ TEST_F(LaneFeedTest, AFileThatWasCutMeanwhileIsDamageNotACrash) {
   EXPECT_EQ(rest.damage.size(), 2u);
 }
 
-TEST_F(LaneFeedTest, PartsOfBlocksAreSliced) {
+TEST_P(LaneFeedTest, PartsOfBlocksAreSliced) {
   make_tape(4);
   open();
   const SelectionOptions stretch{.start = core::Nanos(kFirst_ns + 5000), .end = core::Nanos(kFirst_ns + 32'000)};
@@ -176,7 +180,7 @@ TEST_F(LaneFeedTest, PartsOfBlocksAreSliced) {
   EXPECT_THAT(part.blocks_per_run, ElementsAre(1, 2, 1));
 }
 
-TEST_F(LaneFeedTest, SomeTopicsOfCompressedBlocksFitThoughTheyAreLargerThanOnTheDisk) {
+TEST_P(LaneFeedTest, SomeTopicsOfCompressedBlocksFitThoughTheyAreLargerThanOnTheDisk) {
   make_tape(4, {.lanes = 1, .codec = tape::Codec::kLz4});
   open();
   ASSERT_LT(block(0).frame_size, 1000u);
@@ -185,7 +189,7 @@ TEST_F(LaneFeedTest, SomeTopicsOfCompressedBlocksFitThoughTheyAreLargerThanOnThe
   EXPECT_THAT(part.damage, IsEmpty());
 }
 
-TEST_F(LaneFeedTest, ADamagedBlockOfWhichAPartIsWantedIsToldAndLeftOut) {
+TEST_P(LaneFeedTest, ADamagedBlockOfWhichAPartIsWantedIsToldAndLeftOut) {
   make_tape(3);
   open();
   const std::string path = tape_->lanes()[0].segments[0].path;

@@ -41,6 +41,7 @@ class PacedLaneTest : public ::testing::Test {
     replay::Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));
     for (const ByteVector& block : blocks) {
+      run.begin = kHeadroom;
       std::memcpy(run.buffer.bytes().data() + kHeadroom + run.size, block.data(), block.size());
       run.size += block.size();
     }

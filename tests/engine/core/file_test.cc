@@ -12,6 +12,9 @@
 #include <thread>
 #include <utility>
 
+#include "engine/core/buffer_pool.h"
+#include "engine/core/stop.h"
+
 namespace tapedeck::core {
 namespace {
 
@@ -59,6 +62,33 @@ TEST_F(FileTest, ReadsBackWhatWasAppended) {
   ASSERT_TRUE(file->close());
   EXPECT_FALSE(file->is_open());
   EXPECT_EQ(text_of(path), "hello, world");
+}
+
+TEST_F(FileTest, ReadsPagesPastTheCacheAtAnyOffset) {
+  std::string text;
+  while (text.size() < 3 * kPageSize + 100) text += std::to_string(text.size()) + " ";
+  const auto path = make("a", text);
+  BufferPool pool(1, 6 * kPageSize);
+  const BufferLease buffer(pool.acquire(StopFlag()));
+  for (const File::Mode mode : {File::Mode::kRead, File::Mode::kReadDirect}) {
+    const auto file = File::open(path, mode);
+    ASSERT_TRUE(file) << file.error().message;
+    for (const auto& [offset, size] : {std::pair<size_t, size_t>(0, 1),
+                                       {1, kPageSize},
+                                       {kPageSize, 2 * kPageSize},
+                                       {4095, 4098},
+                                       {4097, text.size() - 4097},
+                                       {text.size() - 1, 1}}) {
+      const Status read = file->read_pages(offset, size, buffer.bytes());
+      ASSERT_TRUE(read) << read.error().message;
+      EXPECT_EQ(as_text(buffer.bytes().subspan(offset % kPageSize, size)), text.substr(offset, size));
+    }
+    const Status beyond = file->read_pages(text.size() - 1, 2, buffer.bytes());
+    ASSERT_FALSE(beyond);
+    EXPECT_EQ(beyond.error().code, ExitCode::kDamaged);
+    EXPECT_THAT(beyond.error().message, HasSubstr(fmt::format("ends at offset {}, 1 bytes short", text.size())));
+    EXPECT_FALSE(file->read_pages(10 * kPageSize, 1, buffer.bytes()));
+  }
 }
 
 TEST_F(FileTest, RefusesToCreateAFileThatExists) {
