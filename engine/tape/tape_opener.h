@@ -24,6 +24,7 @@ class TapeOpener {
   void compare_with_manifest(const LaneSummary& lane);
   void add_up(const LaneContents& lane);
   void note(DamageReport damage);
+  void call_damaged(size_t first);
   [[nodiscard]] bool is_sealed() const { return manifest_is_sound_ && tape_.manifest_.sealed; }
 
   TapeReader tape_;
