@@ -16,6 +16,7 @@ import time
 import unittest
 
 TAPEDECK = os.environ["TAPEDECK"]
+FAULTS = os.environ.get("TAPEDECK_FAULTS", "")  # a library that plays a disk that fails: faults.cc
 DATA = pathlib.Path(os.environ.get("TAPEDECK_DATA_DIR", "../shared/data"))
 ITCH = DATA / "derived-itch50-mold64-esh4-20231225" / "esh4-itch-mold64-a.ns.pcap"
 TOPS = DATA / "iex-tops16-20170710" / "TOPS16.pcap"
