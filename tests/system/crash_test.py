@@ -70,7 +70,7 @@ class Killed(unittest.TestCase):
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)
         environment = {**os.environ, "LD_PRELOAD": FAULTS, "TAPEDECK_FAULT_PATH": "t.tape/",
-                       "TAPEDECK_WRITE_LOG": str(self.log)}
+                       "TAPEDECK_FAULT_LOG": str(self.log)}
         if torn:
             environment["TAPEDECK_FAULT"] = f"write:{writes + 1}:KILL"
         program = subprocess.Popen([TAPEDECK, "capture", f"pcap:{pipe}", "-o", self.tape, *SMALL], env=environment,
@@ -88,8 +88,8 @@ class Killed(unittest.TestCase):
         self.assertEqual(-signal.SIGKILL, program.wait(DEADLINE_S))
         feeder.join(DEADLINE_S)
         pipe.unlink()
-        return [(pathlib.Path(path), int(end)) for path, end in
-                (line.rsplit(" ", 1) for line in self.log.read_text().splitlines())]
+        lines = [line.rsplit(" ", 1) for line in self.log.read_text().splitlines()]
+        return [(pathlib.Path(path), int(end)) for path, end in lines if end != "synced"]
 
     def check_recovered(self, writes):
         unsealed = run("verify", self.tape)

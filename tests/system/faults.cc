@@ -4,7 +4,9 @@
 //   so
 //                                do all later ones with WHAT+ (EIO+, ENOSPC+); KILL writes half of the bytes and ends
 //                                the process with SIGKILL; SHRINK cuts the file to half of its size and goes on
-//   TAPEDECK_WRITE_LOG=FILE      gets a line "PATH END" after each write, END being where the file ends then
+//   TAPEDECK_FAULT_LOG=FILE      gets a line "PATH END" after each write, END being where the file ends then, and a
+//   line
+//                                "PATH synced" after each fdatasync
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -49,14 +51,20 @@ const char* fault_of(const char* name, std::atomic<long>& calls) {
   return call == number || (goes_on && call > number) ? what + 1 : "";
 }
 
-void log_write(int fd, const char* path) {
-  const char* const name = std::getenv("TAPEDECK_WRITE_LOG");
+void log(const char* path, const char* what) {
+  const char* const name = std::getenv("TAPEDECK_FAULT_LOG");
   if (name == nullptr) return;
-  static const int log = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  static const int file = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   char line[4200];
-  const int size = std::snprintf(line, sizeof line, "%s %lld\n", path, static_cast<long long>(lseek(fd, 0, SEEK_CUR)));
+  const int size = std::snprintf(line, sizeof line, "%s %s\n", path, what);
   static auto* const real = next<ssize_t(int, const void*, size_t)>("write");
-  real(log, line, static_cast<size_t>(size));
+  if (real(file, line, static_cast<size_t>(size)) != size) std::abort();
+}
+
+void log_write(int fd, const char* path) {
+  char end[32];
+  std::snprintf(end, sizeof end, "%lld", static_cast<long long>(lseek(fd, 0, SEEK_CUR)));
+  log(path, end);
 }
 
 // Sets errno where the fault is an error.
@@ -111,7 +119,10 @@ int fdatasync(int fd) {
   static std::atomic<long> calls;
   char path[4096];
   if (!is_concerned(fd, path)) return real(fd);
-  return fails(fault_of("fdatasync", calls)) ? -1 : real(fd);
+  if (fails(fault_of("fdatasync", calls))) return -1;
+  const int result = real(fd);
+  log(path, "synced");
+  return result;
 }
 
 }  // extern "C"

@@ -32,6 +32,14 @@ def need(path):
     raise unittest.SkipTest(f"{path} is not there: set TAPEDECK_DATA_DIR")
 
 
+def wait_for(condition, what):
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {DEADLINE_S} s in vain for {what}")
+        time.sleep(0.005)  # between two looks
+
+
 def run(*arguments):
     """Runs the program to its end."""
     return subprocess.run([TAPEDECK, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_S)
