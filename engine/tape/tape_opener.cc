@@ -157,6 +157,7 @@ core::Status TapeOpener::open_lane(Lane lane) {
     if (segment) contents.segments.push_back(std::move(*segment));
   }
   contents.summary = summarize(lane, contents.segments);
+  check_seals(contents);
   check_sequences(contents);
   compare_with_manifest(contents.summary);
   add_up(contents);
@@ -203,9 +204,6 @@ core::Result<SegmentIndex> TapeOpener::load_index(SegmentScanner& scanner, Segme
     return std::move(*index);
   }
   segment.sealed = false;
-  if (!manifest_is_sound_ || tape_.manifest_.sealed) {
-    note({.file = name, .what = "index or footer damaged or missing: rebuilt by reading the segment"});
-  }
   TD_ASSIGN(RebuiltSegment rebuilt, rebuild_segment(scanner, name, tape_.damage_));
   return std::move(rebuilt.index);
 }
@@ -220,6 +218,16 @@ void TapeOpener::take_names(const std::vector<TopicBlocks>& topics) {
     if (name_versions_[id] > topic.name.version) continue;
     name_versions_[id] = topic.name.version + 1;
     tape_.topic_names_[id] = topic.name.name;
+  }
+}
+
+// While a tape is recorded, the last segment of a lane has no index yet.
+void TapeOpener::check_seals(const LaneContents& lane) {
+  const bool is_open = manifest_is_sound_ && !tape_.manifest_.sealed;
+  for (const Segment& segment : lane.segments) {
+    if (segment.sealed || (is_open && &segment == &lane.segments.back())) continue;
+    note({.file = segment.path.lexically_relative(tape_.path_),
+          .what = "index or footer damaged or missing: rebuilt by reading the segment"});
   }
 }
 

@@ -2,10 +2,8 @@
 // still damaged is named.
 #include "engine/tape/recover.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
-#include <set>
+#include <cstdlib>
 
 #include "tests/engine/tape/tape_fixture.h"
 
@@ -154,6 +152,17 @@ TEST_P(RecoverTest, RestoresAllThatWasWrittenWholeWhereverTheRecorderWasKilled) 
   }
 }
 
+TEST_P(RecoverTest, CallsItDamageWhenASegmentThatHadBeenSealedIsCutOnATapeThatWasNot) {
+  const fs::path file = tape_ / lane_folder(Lane(0)) / segment_name(0);
+  for (size_t size = 0; size < sound_.at(file).size(); ++size) {
+    SCOPED_TRACE(fmt::format("cut to {} bytes", size));
+    mark_unsealed();
+    store(file, std::string_view(sound_.at(file)).substr(0, size));
+    EXPECT_FALSE(recover_twice().damage.empty());
+    if (HasFailure()) return;
+  }
+}
+
 TEST_P(RecoverTest, KeepsAllWholeBlocksOfASealedTapeThatWasCutAnywhereAndCallsThatDamage) {
   for (const auto& [file, bytes] : sound_) {
     for (size_t size = 0; size < bytes.size(); ++size) {
@@ -178,7 +187,7 @@ TEST_P(RecoverTest, KeepsAllOtherBlocksWhateverByteIsAlteredAndNamesItsPlace) {
       damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
       store(file, damaged);
       const Recovery recovery = recover_twice();
-      EXPECT_TRUE(std::ranges::any_of(recovery.damage, [&](const DamageReport& part) {
+      EXPECT_TRUE(std::ranges::any_of(recovery.damage, [&, &file = file](const DamageReport& part) {
         return tape_ / part.file == file && (part.size == 0 || (part.offset <= i && i < part.offset + part.size));
       }));
       const auto is_hit = [i](const BlockRef& b) { return b.offset <= i && i < b.offset + b.frame_size; };
