@@ -64,6 +64,18 @@ uint64_t size_of(const tape::Manifest& manifest) {
   return bytes;
 }
 
+// The capture ends with `cause`: says what is on the tape, which is sealed if that is possible at all.
+tl::unexpected<core::Error> fail_with_rest(core::Error cause, const Recorder& recorder, tape::TapeWriter& writer,
+                                           bool is_sealed) {
+  const uint64_t accepted = writer.records();
+  is_sealed = is_sealed || writer.seal_without_unwritten();
+  return core::fail_with(
+      cause.code, "{}. The capture ended at packet {}; the tape has {} records{}; {} that had been read are not on it",
+      cause.message, recorder.counts().packets, writer.records(),
+      is_sealed ? " and is sealed" : ", but could not be sealed: run tapedeck recover when the disk has room and works",
+      accepted - writer.records());
+}
+
 }  // namespace
 
 core::Result<Summary> capture(const CaptureOptions& options, const core::StopFlag& stop,
@@ -77,8 +89,8 @@ core::Result<Summary> capture(const CaptureOptions& options, const core::StopFla
   summary.tape = options.output;
   core::Status recorded = read_all(source, recorder, writer, stop, ProgressTicker(listener, clock), summary);
   core::Result<tape::Manifest> manifest = writer.seal();
-  TD_TRY(std::move(recorded));
-  TD_TRY(manifest);
+  if (!recorded) return fail_with_rest(recorded.error(), recorder, writer, manifest.has_value());
+  if (!manifest) return fail_with_rest(manifest.error(), recorder, writer, /*is_sealed=*/false);
   count(recorder, writer, summary);
   summary.bytes = size_of(*manifest);
   summary.elapsed_ns = clock.monotonic_ns() - started_ns;

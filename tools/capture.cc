@@ -27,6 +27,7 @@ struct CaptureArguments {
   std::string codec = "none";
   std::string block_size = "1MiB";
   std::string segment_size = "1GiB";
+  std::string durable = "interval";
   uint16_t lanes = tape::TapeOptions{}.lanes;
   bool json = false;
   bool fail_on_gap = false;
@@ -56,6 +57,11 @@ core::Status check_feed_name(std::string_view feed) {
                          kFeedNameBytesMax);
 }
 
+tape::Durability durability_of(std::string_view name) {
+  if (name == "none") return tape::Durability::kNone;
+  return name == "segment" ? tape::Durability::kSegment : tape::Durability::kInterval;
+}
+
 core::Result<capture::CaptureOptions> to_options(const CaptureArguments& arguments) {
   capture::CaptureOptions options;
   TD_ASSIGN(options.input, parse_source(arguments.source));
@@ -66,6 +72,7 @@ core::Result<capture::CaptureOptions> to_options(const CaptureArguments& argumen
   options.tape.block_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(block_bytes, std::numeric_limits<uint32_t>::max()));
   TD_ASSIGN(options.tape.segment_bytes, core::parse_bytes(arguments.segment_size));
+  options.tape.durability = durability_of(arguments.durable);
   TD_TRY(check_feed_name(arguments.feed));
   options.feed.feed = arguments.feed;
   options.feed.decode = feed::protocol_of(arguments.decode);  // none for auto
@@ -112,6 +119,12 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   command->add_option("--block-size", arguments->block_size, "Size at which a block is sealed")->capture_default_str();
   command->add_option("--segment-size", arguments->segment_size, "Size at which a segment is sealed")
+      ->capture_default_str();
+  command
+      ->add_option("--durable", arguments->durable,
+                   "What a loss of power may cost: interval: what was written in the last second; segment: segments "
+                   "that are not sealed; none: what the system has not written yet, even of a sealed tape")
+      ->check(CLI::IsMember({"interval", "segment", "none"}))
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->add_flag("--fail-on-gap", arguments->fail_on_gap,

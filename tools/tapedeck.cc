@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   tools::add_info(program, exit);
   tools::add_verify(program, exit);
   tools::add_convert(program, exit);
+  tools::add_recover(program, exit);
   tools::add_cat(program, exit);
   tools::add_replay(program, exit);
   tools::add_subscribe(program, exit);

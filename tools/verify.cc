@@ -8,6 +8,7 @@
 
 #include "engine/core/parse.h"
 #include "tools/commands.h"
+#include "tools/damage_json.h"
 
 namespace tapedeck::tools {
 namespace {
@@ -27,13 +28,7 @@ void print_json(const tape::Verification& result) {
                {"records_lost", result.records_lost},
                {"digest", tape::tape_digest(result.digests)},
                {"damage", Json::array()}};
-  for (const tape::DamageReport& part : result.damage) {
-    json["damage"].push_back({{"file", part.file.string()},
-                              {"offset", part.offset},
-                              {"size", part.size},
-                              {"records_lost", part.records_lost},
-                              {"what", part.what}});
-  }
+  for (const tape::DamageReport& part : result.damage) json["damage"].push_back(to_json(part));
   fmt::print("{}\n", json.dump(2));
 }
 

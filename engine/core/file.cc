@@ -20,9 +20,20 @@ int flags_of(File::Mode mode) {
   switch (mode) {
     case File::Mode::kRead: return O_RDONLY;
     case File::Mode::kReadDirect: return O_RDONLY | O_DIRECT;
-    case File::Mode::kCreate: break;
+    case File::Mode::kCreate: return O_RDWR | O_CREAT | O_EXCL;
+    case File::Mode::kUpdate: return O_RDWR;
   }
-  return O_RDWR | O_CREAT | O_EXCL;
+  return O_RDONLY;
+}
+
+std::string_view verb_of(File::Mode mode) {
+  switch (mode) {
+    case File::Mode::kRead:
+    case File::Mode::kReadDirect: return "open";
+    case File::Mode::kCreate: return "create";
+    case File::Mode::kUpdate: return "write to";
+  }
+  return "open";
 }
 
 }  // namespace
@@ -31,13 +42,12 @@ Result<File> File::open(const std::filesystem::path& path, Mode mode) {
   File file;
   file.fd_ = ::open(path.c_str(), flags_of(mode) | O_CLOEXEC, 0644);
   if (file.fd_ < 0 && mode == Mode::kReadDirect && errno == EINVAL) return open(path, Mode::kRead);
-  if (file.fd_ < 0) {
-    return fail("cannot {} {}: {}", mode == Mode::kCreate ? "create" : "open", path.string(), system_error(errno));
-  }
+  if (file.fd_ < 0) return fail("cannot {} {}: {}", verb_of(mode), path.string(), system_error(errno));
   file.path_ = path;
   struct stat info {};
   if (fstat(file.fd_, &info) != 0) return fail("cannot stat {}: {}", path.string(), system_error(errno));
   if (S_ISDIR(info.st_mode)) return fail("{} is a directory, not a file", path.string());
+  if (mode == Mode::kUpdate) TD_TRY(file.seek_to_end());
   return file;
 }
 
@@ -104,10 +114,26 @@ Status File::append(Bytes bytes) {
   return {};
 }
 
+Status File::write_at(uint64_t offset, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot write {} at offset {}: {}", path_.string(), offset, system_error(errno));
+    bytes = bytes.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return seek_to_end();
+}
+
 Status File::truncate(uint64_t size) {
-  if (ftruncate(fd_, static_cast<off_t>(size)) != 0 || lseek(fd_, 0, SEEK_END) < 0) {
+  if (ftruncate(fd_, static_cast<off_t>(size)) != 0) {
     return fail("cannot truncate {}: {}", path_.string(), system_error(errno));
   }
+  return seek_to_end();
+}
+
+Status File::seek_to_end() {
+  if (lseek(fd_, 0, SEEK_END) < 0) return fail("cannot seek in {}: {}", path_.string(), system_error(errno));
   return {};
 }
 
@@ -176,6 +202,20 @@ Status replace_text_file(const std::filesystem::path& path, std::string_view tex
     if (!written) return written;
     return fail("cannot replace {}: {}", path.string(), system_error(error));
   }
+  return {};
+}
+
+Status sync_file(const std::filesystem::path& path) {
+  TD_ASSIGN(File file, File::open(path, File::Mode::kRead));
+  return file.sync();
+}
+
+Status sync_directory(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fail("cannot open {}: {}", path.string(), system_error(errno));
+  const int error = fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  if (error != 0) return fail("cannot sync {}: {}", path.string(), system_error(error));
   return {};
 }
 

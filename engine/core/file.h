@@ -19,6 +19,7 @@ class File {
     kRead,
     kReadDirect,  // past the page cache, with read_pages; where the file system cannot do that, the same as kRead
     kCreate,      // refuses a file that exists
+    kUpdate,      // refuses one that does not
   };
 
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path, Mode mode);
@@ -40,12 +41,15 @@ class File {
   [[nodiscard]] Status read_pages(uint64_t offset, size_t size, MutableBytes out) const;
   // Appends all of `bytes`. After an error the file may end in a part of them.
   [[nodiscard]] Status append(Bytes bytes);
+  // Writes over what is at `offset`; may make the file longer. Appending goes on at the file's end.
+  [[nodiscard]] Status write_at(uint64_t offset, Bytes bytes);
   [[nodiscard]] Status truncate(uint64_t size);
   [[nodiscard]] Status sync();
   [[nodiscard]] Status close();
 
  private:
   [[nodiscard]] Result<size_t> read_up_to(uint64_t offset, MutableBytes out) const;
+  [[nodiscard]] Status seek_to_end();
 
   int fd_ = -1;
   std::filesystem::path path_;
@@ -70,6 +74,9 @@ class DirectoryLock {
 [[nodiscard]] Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t size_max = 1u << 28);
 // Writes to a temporary file beside `path`, syncs it and renames it, so that a reader sees the old text or the new.
 [[nodiscard]] Status replace_text_file(const std::filesystem::path& path, std::string_view text);
+// Waits until what was written to a file, or which names a directory has, is on the disk.
+[[nodiscard]] Status sync_file(const std::filesystem::path& path);
+[[nodiscard]] Status sync_directory(const std::filesystem::path& path);
 [[nodiscard]] Status make_directory(const std::filesystem::path& path);  // an existing one is fine
 [[nodiscard]] std::string system_error(int error_number);
 

@@ -13,6 +13,7 @@ struct DamageReport {
   uint64_t size = 0;  // 0 where it is a file or a number as a whole
   uint64_t records_lost = 0;
   std::string what;
+  bool unfinished = false;  // no damage: what a recorder that was killed had not finished
 };
 
 // "lane-0001/000002.seg: 4160 bytes at offset 64: cut short (30 records lost)".

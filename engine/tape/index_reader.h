@@ -16,11 +16,26 @@ namespace tapedeck::tape {
 // damaged. Does not move the scanner.
 [[nodiscard]] core::Result<std::optional<SegmentIndex>> read_index(const SegmentScanner& scanner);
 
-// The index of a segment from all its frames, through a scanner that has not moved yet. Damaged parts are appended to
-// `damage`, and so are blocks that repeat records; the index leaves them out.
-[[nodiscard]] core::Result<SegmentIndex> rebuild_index(SegmentScanner& scanner,
-                                                       const std::filesystem::path& name_in_tape,
-                                                       std::vector<DamageReport>& damage);
+// What all frames of a segment tell, where its own index does not.
+struct RebuiltSegment {
+  SegmentIndex index;
+  uint32_t ledger_frames = 0;
+  uint64_t ledger_entries = 0;
+  bool has_frames = false;  // sound ones
+  // Up to here it cannot be made again, damaged or not. Behind it are a torn frame, or an index and a footer, or what
+  // is left of these.
+  uint64_t end = kHeaderSize;
+  uint64_t torn_size = 0;  // of a torn frame at `end`
+  // A sound index that stands at `end`, where only the footer is missing, and where its frame ends; or 0.
+  SegmentIndex stored_index;
+  uint64_t stored_index_end = 0;
+};
+
+// Reads all frames through a scanner that has not moved yet. Damaged parts are appended to `damage`, and so are blocks
+// that repeat records; the index leaves them out.
+[[nodiscard]] core::Result<RebuiltSegment> rebuild_segment(SegmentScanner& scanner,
+                                                           const std::filesystem::path& name_in_tape,
+                                                           std::vector<DamageReport>& damage);
 
 // Collects what an index says from the frames of a segment, in their order.
 class IndexRebuilder {

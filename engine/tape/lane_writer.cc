@@ -5,11 +5,12 @@
 namespace tapedeck::tape {
 
 LaneWriter::LaneWriter(std::filesystem::path directory, TapeId tape, Lane lane, const TapeOptions& options,
-                       const std::vector<TapeWriter::Topic>& topics, const core::Clock& clock)
+                       const std::vector<TapeWriter::Topic>& topics, const core::Clock& clock, Syncer& syncer)
     : directory_(std::move(directory)),
       options_(options),
       topics_(topics),
       clock_(clock),
+      syncer_(syncer),
       tape_(tape),
       builder_(tape, lane, options.source_times, options.block_bytes) {
   summary_.lane = lane;
@@ -52,6 +53,7 @@ core::Status LaneWriter::write_sealed_block() {
   if (!segment_) TD_TRY(open_segment(Sequence(sealed_header_.first_sequence)));
   TD_TRY(write_missing_names());
   TD_TRY(segment_->write_block(sealed_frame_, sealed_payload_bytes_, block_topics_));
+  syncer_.note_written(segment_->path(), /*sealed=*/false);
   sealed_frame_ = {};
   block_topics_.clear();
   ++block_number_;
@@ -110,6 +112,7 @@ core::Status LaneWriter::seal_segment() {
   for (uint32_t id = 0; id < topic_states_.size(); ++id) {
     if (topic_states_[id].name_in_lane != 0) topic_states_[id].name_in_lane = topics_[id].version + 1;
   }
+  syncer_.note_written(segment_->path(), /*sealed=*/true);
   add_to_summary(*segment_);
   segment_.reset();
   return {};
@@ -135,6 +138,15 @@ core::Status LaneWriter::seal() {
   if (!segment_) return written;
   const core::Status sealed = seal_segment();  // even if the block was refused: the index is smaller
   return written ? sealed : written;
+}
+
+uint64_t LaneWriter::drop_unwritten() {
+  uint64_t dropped = builder_.header().record_count;
+  if (!sealed_frame_.empty()) dropped += sealed_header_.record_count;
+  sealed_frame_ = {};
+  block_topics_.clear();
+  builder_ = BlockBuilder(tape_, summary_.lane, options_.source_times, options_.block_bytes);
+  return dropped;
 }
 
 }  // namespace tapedeck::tape

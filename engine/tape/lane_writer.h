@@ -15,7 +15,7 @@ class LaneWriter {
  public:
   // Writes to the folder `directory`, which is made with the first block. `topics` is the tape's table, which may grow.
   LaneWriter(std::filesystem::path directory, TapeId tape, Lane lane, const TapeOptions& options,
-             const std::vector<TapeWriter::Topic>& topics, const core::Clock& clock);
+             const std::vector<TapeWriter::Topic>& topics, const core::Clock& clock, Syncer& syncer);
 
   // Records are accepted in order and written a block at a time. After an error the record was not accepted, those
   // before it are kept, and the next call tries again.
@@ -23,6 +23,8 @@ class LaneWriter {
   // Seals the open block, if its first record was appended at `older_than_ns` or before (monotonic).
   [[nodiscard]] core::Status flush(int64_t older_than_ns);
   [[nodiscard]] core::Status seal();
+  // Forgets the records that are not written yet, and gives their number. Only seal() may follow.
+  [[nodiscard]] uint64_t drop_unwritten();
   [[nodiscard]] const LaneSummary& summary() const { return summary_; }  // of what is in sealed segments
 
  private:
@@ -56,6 +58,7 @@ class LaneWriter {
   const TapeOptions& options_;
   const std::vector<TapeWriter::Topic>& topics_;
   const core::Clock& clock_;
+  Syncer& syncer_;
   TapeId tape_;
   LaneSummary summary_;
   BlockBuilder builder_;

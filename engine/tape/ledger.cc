@@ -16,6 +16,7 @@ std::string_view loss_cause_name(LossCause cause) {
     case LossCause::kOversized: return "oversized";
     case LossCause::kCutPacket: return "cut_packet";
     case LossCause::kCutFile: return "cut_file";
+    case LossCause::kNotWritten: return "not_written";
   }
   return "unknown";
 }

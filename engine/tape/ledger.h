@@ -17,6 +17,7 @@ enum class LossCause : uint16_t {
   kOversized = 2,    // a message larger than kPayloadBytesMax
   kCutPacket = 3,    // the capture holds only the beginning of a packet; `count` is 0 where its messages are unknown
   kCutFile = 4,      // the input ended inside a packet
+  kNotWritten = 5,   // records that had been taken in could not be written: the disk was full or failed
 };
 
 // One loss. Plain data.

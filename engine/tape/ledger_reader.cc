@@ -48,7 +48,9 @@ core::Result<std::vector<Loss>> read_ledger(const fs::path& tape_path, TapeId ta
     }
     losses.insert(losses.end(), entries->begin(), entries->end());
   }
-  if (!scanner->sealed()) damage.push_back({.file = fs::path(kLedgerName), .what = "the ledger is not sealed"});
+  if (!scanner->sealed()) {
+    damage.push_back({.file = fs::path(kLedgerName), .what = "the ledger is not sealed", .unfinished = true});
+  }
   return losses;
 }
 

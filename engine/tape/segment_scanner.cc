@@ -57,7 +57,8 @@ core::Status SegmentScanner::read_segment_header(const SegmentHeader& expected) 
 
 core::Result<SegmentScanner::Item> SegmentScanner::next() {
   if (at_ == file_size_) return Item::kEnd;
-  if (at_ == 0) return damaged_until(std::min<uint64_t>(kHeaderSize, file_size_), Damage::kHeader);
+  if (file_size_ < kHeaderSize) return damaged_until(file_size_, Damage::kCut);
+  if (at_ == 0) return damaged_until(kHeaderSize, Damage::kHeader);
   const uint64_t left = file_size_ - at_;
   if (left < kHeaderSize) return damaged_until(file_size_, Damage::kCut);
   std::array<std::byte, kHeaderSize> bytes;
@@ -99,7 +100,8 @@ SegmentScanner::Item SegmentScanner::damaged_until(uint64_t end, Damage damage, 
              .size = end - at_,
              .damage = damage,
              .header_is_sound = header != nullptr,
-             .header = header != nullptr ? *header : BlockHeader{}};
+             .header = header != nullptr ? *header : BlockHeader{},
+             .torn = damage == Damage::kCut && end == file_size_};
   at_ = end;
   return Item::kDamage;
 }

@@ -27,6 +27,7 @@ class SegmentScanner {
     Damage damage = Damage::kNone;
     bool header_is_sound = false;
     BlockHeader header;
+    bool torn = false;  // the file ends inside a frame that begins here, as a writer that is killed leaves it
   };
 
   // Reads the segment header. Where it is damaged, `expected` stands in for it, and the damage is the first item; with

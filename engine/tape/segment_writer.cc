@@ -19,12 +19,7 @@ std::array<std::byte, kHeaderSize> stamped(Header header) {
   return bytes;
 }
 
-}  // namespace
-
-core::Result<SegmentWriter> SegmentWriter::create(const std::filesystem::path& path, const SegmentIdentity& identity) {
-  SegmentWriter writer;
-  TD_ASSIGN(writer.file_, core::File::open(path, core::File::Mode::kCreate));
-  writer.identity_ = identity;
+SegmentHeader make_header(const SegmentIdentity& identity) {
   SegmentHeader header;
   header.lane_kind = static_cast<uint8_t>(identity.kind);
   header.lane = identity.lane.value;
@@ -32,11 +27,37 @@ core::Result<SegmentWriter> SegmentWriter::create(const std::filesystem::path& p
   header.created_ns = identity.created.value;
   header.first_sequence = identity.first_sequence.value;
   header.segment = identity.segment;
-  if (const core::Status written = writer.append(stamped(header)); !written) {
+  return header;
+}
+
+}  // namespace
+
+core::Result<SegmentWriter> SegmentWriter::create(const std::filesystem::path& path, const SegmentIdentity& identity) {
+  SegmentWriter writer;
+  TD_ASSIGN(writer.file_, core::File::open(path, core::File::Mode::kCreate));
+  writer.identity_ = identity;
+  if (const core::Status written = writer.append(stamped(make_header(identity))); !written) {
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     return tl::unexpected(written.error());
   }
+  return writer;
+}
+
+core::Result<SegmentWriter> SegmentWriter::reopen(const std::filesystem::path& path, const SegmentIdentity& identity,
+                                                  const SegmentContents& contents, bool header_holds) {
+  SegmentWriter writer;
+  TD_ASSIGN(writer.file_, core::File::open(path, core::File::Mode::kUpdate));
+  writer.identity_ = identity;
+  writer.size_ = contents.size;
+  writer.has_torn_end_ = true;
+  writer.frames_ = contents.frames;
+  writer.entries_ = contents.entries;
+  writer.blocks_ = contents.index.blocks;
+  for (const TopicBlocks& topic : contents.index.topics) {
+    for (const uint32_t block : topic.blocks) writer.postings_.push_back({topic.name.topic, block});
+  }
+  if (!header_holds) TD_TRY(writer.file_.write_at(0, stamped(make_header(identity))));
   return writer;
 }
 
@@ -101,7 +122,7 @@ SegmentIndex SegmentWriter::build_index(std::vector<TopicName> names) const {
   return index;
 }
 
-SegmentFooter SegmentWriter::make_footer() const {
+SegmentFooter SegmentWriter::make_footer(uint64_t index_offset) const {
   SegmentFooter footer;
   footer.lane_kind = static_cast<uint8_t>(identity_.kind);
   footer.lane = identity_.lane.value;
@@ -109,7 +130,7 @@ SegmentFooter SegmentWriter::make_footer() const {
   footer.segment = identity_.segment;
   footer.block_count = frames_;
   footer.record_count = entries_;
-  footer.index_offset = size_;
+  footer.index_offset = index_offset;
   if (!blocks_.empty()) {
     footer.time_min_ns = std::ranges::min_element(blocks_, {}, &BlockRef::time_min)->time_min.value;
     footer.time_max_ns = std::ranges::max_element(blocks_, {}, &BlockRef::time_max)->time_max.value;
@@ -121,8 +142,13 @@ core::Status SegmentWriter::seal(std::vector<TopicName> names) {
   const auto entries = static_cast<uint32_t>(blocks_.size());
   std::vector<std::byte> end =
       make_frame(kIndexMagic, identity_.tape, identity_.lane, entries, encode_index(build_index(std::move(names))));
-  core::append_bytes(end, stamped(make_footer()));
+  core::append_bytes(end, stamped(make_footer(size_)));
   TD_TRY(append(end));
+  return file_.close();
+}
+
+core::Status SegmentWriter::seal_behind_index(uint64_t index_offset) {
+  TD_TRY(append(stamped(make_footer(index_offset))));
   return file_.close();
 }
 

@@ -21,11 +21,26 @@ struct SegmentIdentity {
   Nanos created{};
 };
 
+// What a segment holds already.
+struct SegmentContents {
+  uint64_t size = kHeaderSize;
+  SegmentIndex index;
+  uint32_t frames = 0;  // for the footer: blocks, and entries of these
+  uint64_t entries = 0;
+};
+
 class SegmentWriter {
  public:
   [[nodiscard]] static core::Result<SegmentWriter> create(const std::filesystem::path& path,
                                                           const SegmentIdentity& identity);
 
+  // Goes on with a segment that has been written up to `contents.size`: the next write cuts off what is behind.
+  // `header_holds` false writes the segment header again, over what is there.
+  [[nodiscard]] static core::Result<SegmentWriter> reopen(const std::filesystem::path& path,
+                                                          const SegmentIdentity& identity,
+                                                          const SegmentContents& contents, bool header_holds);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
   [[nodiscard]] uint64_t size() const { return size_; }
   [[nodiscard]] const SegmentIdentity& identity() const { return identity_; }
   [[nodiscard]] const std::vector<BlockRef>& blocks() const { return blocks_; }
@@ -41,6 +56,8 @@ class SegmentWriter {
   // Writes index and footer, and closes. `names` has a name for each topic that occurs in the segment and may have
   // more; ascending by topic.
   [[nodiscard]] core::Status seal(std::vector<TopicName> names);
+  // Writes the footer and closes, where the index stands at `index_offset` already.
+  [[nodiscard]] core::Status seal_behind_index(uint64_t index_offset);
 
  private:
   static constexpr size_t kIndexEntriesMax = 1u << 20;  // bounds memory, and how long it takes to seal
@@ -53,7 +70,7 @@ class SegmentWriter {
 
   [[nodiscard]] core::Status append(Bytes bytes);
   [[nodiscard]] SegmentIndex build_index(std::vector<TopicName> names) const;
-  [[nodiscard]] SegmentFooter make_footer() const;
+  [[nodiscard]] SegmentFooter make_footer(uint64_t index_offset) const;
 
   core::File file_;
   SegmentIdentity identity_;

@@ -76,7 +76,13 @@ core::Result<TapeReader> TapeOpener::open() {
   TD_TRY(open_lanes());
   TD_TRY(check_ledger());
   if (!is_sealed()) tape_.manifest_.topics = tape_.topic_names_.size();
+  if (!manifest_is_sound_ || tape_.manifest_.sealed) call_damaged(0);
   return std::move(tape_);
+}
+
+// What was finished once has no unfinished parts: those noted from `first` on are damage.
+void TapeOpener::call_damaged(size_t first) {
+  for (size_t i = first; i < tape_.damage_.size(); ++i) tape_.damage_[i].unfinished = false;
 }
 
 core::Status TapeOpener::read_manifest() {
@@ -96,7 +102,8 @@ core::Status TapeOpener::read_manifest() {
     manifest_is_sound_ = true;
     if (!tape_.manifest_.sealed) {
       note({.file = path.filename(),
-            .what = "the tape is not sealed: it is being recorded, or its recorder was killed"});
+            .what = "the tape is not sealed: it is being recorded, or its recorder was killed",
+            .unfinished = true});
     }
     return {};
   }
@@ -116,6 +123,7 @@ core::Status TapeOpener::find_tape_id() {
       if (!scanner && scanner.error().code == core::ExitCode::kDamaged) continue;
       if (!scanner) return tl::unexpected(scanner.error());
       tape_.manifest_.id = TapeId(scanner->header().tape_id);
+      tape_.manifest_.created = Nanos(scanner->header().created_ns);
       return {};
     }
   }
@@ -138,15 +146,18 @@ core::Status TapeOpener::open_lane(Lane lane) {
   if (is_of_another_kind) return {};
   LaneContents contents;
   uint32_t expected = 0;
+  const size_t damage_before = tape_.damage_.size();
   for (const uint32_t number : segments_in(tape_.path_, lane)) {
     if (number > expected) {
       note({.file = lane_folder(lane), .what = fmt::format("segments {} to {} are missing", expected, number - 1)});
     }
     expected = number + 1;
+    call_damaged(damage_before);  // all segments but the last were sealed
     TD_ASSIGN(auto segment, open_segment(lane, number));
     if (segment) contents.segments.push_back(std::move(*segment));
   }
   contents.summary = summarize(lane, contents.segments);
+  check_seals(contents);
   check_sequences(contents);
   compare_with_manifest(contents.summary);
   add_up(contents);
@@ -193,10 +204,8 @@ core::Result<SegmentIndex> TapeOpener::load_index(SegmentScanner& scanner, Segme
     return std::move(*index);
   }
   segment.sealed = false;
-  if (!manifest_is_sound_ || tape_.manifest_.sealed) {
-    note({.file = name, .what = "index or footer damaged or missing: rebuilt by reading the segment"});
-  }
-  return rebuild_index(scanner, name, tape_.damage_);
+  TD_ASSIGN(RebuiltSegment rebuilt, rebuild_segment(scanner, name, tape_.damage_));
+  return std::move(rebuilt.index);
 }
 
 void TapeOpener::take_names(const std::vector<TopicBlocks>& topics) {
@@ -209,6 +218,16 @@ void TapeOpener::take_names(const std::vector<TopicBlocks>& topics) {
     if (name_versions_[id] > topic.name.version) continue;
     name_versions_[id] = topic.name.version + 1;
     tape_.topic_names_[id] = topic.name.name;
+  }
+}
+
+// While a tape is recorded, the last segment of a lane has no index yet.
+void TapeOpener::check_seals(const LaneContents& lane) {
+  const bool is_open = manifest_is_sound_ && !tape_.manifest_.sealed;
+  for (const Segment& segment : lane.segments) {
+    if (segment.sealed || (is_open && &segment == &lane.segments.back())) continue;
+    note({.file = segment.path.lexically_relative(tape_.path_),
+          .what = "index or footer damaged or missing: rebuilt by reading the segment"});
   }
 }
 

@@ -20,10 +20,12 @@ class TapeOpener {
   [[nodiscard]] core::Result<SegmentIndex> load_index(SegmentScanner& scanner, Segment& segment);
   [[nodiscard]] core::Status check_ledger();
   void take_names(const std::vector<TopicBlocks>& topics);
+  void check_seals(const LaneContents& lane);
   void check_sequences(const LaneContents& lane);
   void compare_with_manifest(const LaneSummary& lane);
   void add_up(const LaneContents& lane);
   void note(DamageReport damage);
+  void call_damaged(size_t first);
   [[nodiscard]] bool is_sealed() const { return manifest_is_sound_ && tape_.manifest_.sealed; }
 
   TapeReader tape_;

@@ -57,6 +57,7 @@ TapeWriter::TapeWriter(std::filesystem::path path, const TapeOptions& options, c
                        core::DirectoryLock lock)
     : path_(std::move(path)),
       options_(std::make_unique<TapeOptions>(options)),
+      syncer_(std::make_unique<Syncer>(path_, options.durability, options.sync_interval_ns)),
       clock_(&clock),
       lock_(std::move(lock)),
       topics_(std::make_unique<std::vector<Topic>>()),
@@ -96,8 +97,8 @@ SourceId TapeWriter::add_source(std::string_view name, std::string_view protocol
 }
 
 LaneWriter& TapeWriter::make_lane_writer(Lane lane) {
-  lanes_[lane.value] =
-      std::make_unique<LaneWriter>(path_ / lane_folder(lane), manifest_.id, lane, *options_, *topics_, *clock_);
+  lanes_[lane.value] = std::make_unique<LaneWriter>(path_ / lane_folder(lane), manifest_.id, lane, *options_, *topics_,
+                                                    *clock_, *syncer_);
   return *lanes_[lane.value];
 }
 
@@ -138,12 +139,17 @@ core::Status TapeWriter::flush_due() {
   for (const auto& lane : lanes_) {
     if (lane) TD_TRY(lane->flush(older_than_ns));
   }
-  if (ledger_) TD_TRY(ledger_->flush());
-  return manifest_is_stale_ ? write_manifest() : core::Status{};
+  if (ledger_) {
+    TD_TRY(ledger_->flush());
+    syncer_->note_written(path_ / kLedgerName, /*sealed=*/false);
+  }
+  if (manifest_is_stale_) TD_TRY(write_manifest());
+  return syncer_->failure();
 }
 
 core::Status TapeWriter::write_manifest() {
   TD_TRY(core::replace_text_file(path_ / kManifestName, encode_manifest(manifest_)));
+  if (options_->durability != Durability::kNone) TD_TRY(core::sync_directory(path_));
   manifest_is_stale_ = false;
   return {};
 }
@@ -157,13 +163,17 @@ core::Status TapeWriter::seal_all() {
   for (const auto& lane : lanes_) {
     if (lane) note(lane->seal());
   }
-  if (ledger_) note(result ? ledger_->seal() : ledger_->flush());
+  if (ledger_) {
+    note(result ? ledger_->seal() : ledger_->flush());
+    syncer_->note_written(path_ / kLedgerName, /*sealed=*/true);
+  }
   return result;
 }
 
 core::Result<Manifest> TapeWriter::seal() {
   TD_CHECK(!manifest_.sealed);
   TD_TRY(seal_all());
+  TD_TRY(syncer_->finish());  // before the manifest says that all is there
   Manifest complete = manifest_;
   complete.sealed = true;
   complete.topics = topics_->size();
@@ -178,6 +188,16 @@ core::Result<Manifest> TapeWriter::seal() {
   }
   lock_ = core::DirectoryLock();
   return manifest_;
+}
+
+core::Result<Manifest> TapeWriter::seal_without_unwritten() {
+  uint64_t dropped = 0;
+  for (const auto& lane : lanes_) dropped += lane ? lane->drop_unwritten() : 0;
+  records_ -= dropped;
+  if (dropped > 0) {
+    TD_TRY(note_loss({.cause = LossCause::kNotWritten, .count = dropped, .time = clock_->now(), .session = {}}));
+  }
+  return seal();
 }
 
 }  // namespace tapedeck::tape

@@ -1,9 +1,9 @@
 // Writes one tape: `create`, then topics, sources, records and losses in any order, then `seal`. For one thread. Holds
 // the tape's directory locked, so that a second writer is refused. Memory is bounded: one open block for each lane in
 // use, plus the index of each lane's open segment. A block that `append` sealed has been handed to the system when it
-// returns; nothing is synced, so a loss of power may cost what the system had not written yet, which readers then
-// report. After an error of any call the tape is still readable up to the last whole block, nothing that was accepted
-// is dropped, and the call may be made again, say when there is room on the disk; `seal` closes what can be closed.
+// returns; what a loss of power may cost is TapeOptions::durability's to say, and readers report it. After an error of
+// any call the tape is still readable up to the last whole block, nothing that was accepted is dropped, and the call
+// may be made again, say when there is room on the disk; `seal` closes what can be closed.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +18,7 @@
 #include "engine/tape/ledger.h"
 #include "engine/tape/manifest.h"
 #include "engine/tape/record.h"
+#include "engine/tape/syncer.h"
 
 namespace tapedeck::tape {
 
@@ -28,6 +29,8 @@ struct TapeOptions {
   uint64_t segment_bytes = uint64_t{1} << 30;  // a segment is sealed when it has reached this
   int64_t segment_duration_ns = 0;             // or holds this much capture time; 0: no such limit
   int64_t flush_interval_ns = 100'000'000;     // flush_due() seals blocks whose oldest record is older than this
+  Durability durability = Durability::kNone;   // for what cannot be recorded again: kInterval
+  int64_t sync_interval_ns = 1'000'000'000;    // of kInterval
   bool source_times = true;                    // records keep the time of their source: 8 bytes each
   std::optional<TapeId> id = std::nullopt;     // random by default; for tests
 };
@@ -65,12 +68,16 @@ class TapeWriter {
   [[nodiscard]] core::Status note_loss(const Loss& loss);
 
   // Seals the blocks whose oldest record was appended at least flush_interval_ns ago, and puts new sources into the
-  // manifest. For live sources, now and then.
+  // manifest. For live sources, now and then. Also tells errors of syncing, which seal() does at the latest.
   [[nodiscard]] core::Status flush_due();
 
   // Seals every block and segment, writes the manifest and gives it. The tape is complete, read-only and no longer
   // locked after it. After an error it stays marked as unsealed.
   [[nodiscard]] core::Result<Manifest> seal();
+
+  // For when seal() has failed and no room will come: drops the records that could not be written, counts them in the
+  // ledger, takes them off records(), and seals what is there.
+  [[nodiscard]] core::Result<Manifest> seal_without_unwritten();
 
   // So far, sealed and open: what a progress line shows.
   [[nodiscard]] uint64_t records() const { return records_; }
@@ -93,6 +100,7 @@ class TapeWriter {
 
   std::filesystem::path path_;
   std::unique_ptr<const TapeOptions> options_;  // lane writers refer to it, wherever this object moves
+  std::unique_ptr<Syncer> syncer_;              // likewise
   const core::Clock* clock_;
   core::DirectoryLock lock_;
   Manifest manifest_;

@@ -16,6 +16,7 @@ import time
 import unittest
 
 TAPEDECK = os.environ["TAPEDECK"]
+FAULTS = os.environ.get("TAPEDECK_FAULTS", "")  # a library that plays a disk that fails: faults.cc
 DATA = pathlib.Path(os.environ.get("TAPEDECK_DATA_DIR", "../shared/data"))
 ITCH = DATA / "derived-itch50-mold64-esh4-20231225" / "esh4-itch-mold64-a.ns.pcap"
 TOPS = DATA / "iex-tops16-20170710" / "TOPS16.pcap"
@@ -29,6 +30,14 @@ def need(path):
     if os.environ.get("CI") == "true":
         raise AssertionError(f"{path} is not there: set TAPEDECK_DATA_DIR")
     raise unittest.SkipTest(f"{path} is not there: set TAPEDECK_DATA_DIR")
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {DEADLINE_S} s in vain for {what}")
+        time.sleep(0.005)  # between two looks
 
 
 def run(*arguments):

@@ -139,6 +139,32 @@ TEST_F(FileTest, AppendsAtTheNewEndAfterTruncation) {
   EXPECT_EQ(text_of(directory_ / "a"), "12xyz");
 }
 
+TEST_F(FileTest, WritesOverWhatIsThereAndAppendsBehindIt) {
+  const auto path = make("a", "12345");
+  auto file = File::open(path, File::Mode::kUpdate);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE(file->append(as_bytes("67")));
+  ASSERT_TRUE(file->write_at(1, as_bytes("xy")));
+  ASSERT_TRUE(file->append(as_bytes("8")));
+  ASSERT_TRUE(file->write_at(7, as_bytes("zzz")));
+  ASSERT_TRUE(file->append(as_bytes("!")));
+  EXPECT_EQ(text_of(path), "1xy4567zzz!");
+}
+
+TEST_F(FileTest, IsNotMadeByAnUpdate) {
+  const auto file = File::open(directory_ / "none", File::Mode::kUpdate);
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().message, HasSubstr("cannot write to"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "none"));
+}
+
+TEST_F(FileTest, IsSyncedByNameAndSoAreDirectories) {
+  EXPECT_TRUE(sync_file(make("a", "12345")));
+  EXPECT_TRUE(sync_directory(directory_));
+  EXPECT_FALSE(sync_file(directory_ / "none"));
+  EXPECT_FALSE(sync_directory(directory_ / "a"));
+}
+
 TEST_F(FileTest, PassesItsHandleOnWhenMoved) {
   auto opened = File::open(make("a", "12345"), File::Mode::kRead);
   ASSERT_TRUE(opened);
