@@ -2,16 +2,14 @@
 
 #include <thread>
 
-namespace tapedeck::replay {
+#include "replay/direct_play.h"
 
-core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
-                                    const core::StopFlag& stop, const OnStatus& on_status) {
-  if (replay.endpoint.empty()) replay.endpoint = "inproc://embedded";
-  if (!replay.endpoint.starts_with("inproc://")) {
-    return core::fail_with(core::ExitCode::kUsage, "within one process the endpoint is inproc://NAME, not {}",
-                           replay.endpoint);
-  }
-  box.endpoint = replay.endpoint;
+namespace tapedeck::replay {
+namespace {
+
+core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Options& box,
+                                       const blackbox::HandlerFactory& make_handler, const core::StopFlag& stop,
+                                       const OnStatus& on_status) {
   zmq::context_t network(0);  // inproc needs no I/O thread
   // Either ends when the other has failed; otherwise the box ends with the tape, whole or interrupted.
   core::StopFlag replay_stop(&stop);
@@ -28,6 +26,22 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
   if (!report) return tl::unexpected(report.error());
   if (!outcome) return tl::unexpected(outcome.error());
   return Embedded{std::move(*report), std::move(*outcome)};
+}
+
+}  // namespace
+
+core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
+                                    const core::StopFlag& stop, const OnStatus& on_status) {
+  if (replay.endpoint.empty()) replay.endpoint = "inproc://embedded";
+  if (!replay.endpoint.starts_with("inproc://")) {
+    return core::fail_with(core::ExitCode::kUsage, "within one process the endpoint is inproc://NAME, not {}",
+                           replay.endpoint);
+  }
+  box.endpoint = replay.endpoint;
+  TD_TRY(blackbox::check(box));
+  const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;
+  return needs_no_wire ? play_direct(replay, box, make_handler, stop, on_status)
+                       : run_over_inproc(replay, box, make_handler, stop, on_status);
 }
 
 }  // namespace tapedeck::replay

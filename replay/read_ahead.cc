@@ -1,8 +1,5 @@
 #include "replay/read_ahead.h"
 
-#include <algorithm>
-#include <memory>
-
 namespace tapedeck::replay {
 
 ReadAhead::ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
@@ -23,25 +20,19 @@ void ReadAhead::run() {
 }
 
 bool ReadAhead::run_pass(uint32_t pass) {
-  std::vector<std::unique_ptr<LaneFeed>> feeds;
-  for (const tape::LaneContents& lane : tape_.lanes()) {
-    feeds.push_back(std::make_unique<LaneFeed>(tape_, lane, selection_, batch_bytes_, whole_blocks_,
-                                               [this](const auto& damage) { note_damage(damage); }));
-  }
+  LaneFeeds feeds(tape_, LaneShare(), selection_, batch_bytes_, whole_blocks_,
+                  [this](const auto& damage) { note_damage(damage); });
   bool sent_any = false;
-  for (;;) {
-    std::erase_if(feeds, [](const auto& feed) { return feed->at_end(); });
-    if (feeds.empty()) return sent_any;  // a pass without records would be repeated for ever
-    LaneFeed& feed = **std::min_element(feeds.begin(), feeds.end(),
-                                        [](const auto& a, const auto& b) { return a->order_time() < b->order_time(); });
+  while (LaneFeed* feed = feeds.earliest()) {
     Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));
     if (!run.buffer) return false;
     run.pass = pass;
-    if (!feed.read(run)) continue;  // nothing sound or wanted; the buffer goes back
+    if (!feed->read(run)) continue;  // nothing sound or wanted; the buffer goes back
     sent_any = true;
     if (!runs_.push(std::move(run))) return false;
   }
+  return sent_any;  // a pass without records would be repeated for ever
 }
 
 void ReadAhead::note_damage(const tape::DamageReport& damage) {

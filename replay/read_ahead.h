@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/core/bounded_queue.h"
-#include "replay/lane_feed.h"
+#include "replay/lane_feeds.h"
 
 namespace tapedeck::replay {
 

@@ -50,21 +50,20 @@ core::File::Mode file_mode(ReadMode mode, const tape::TapeReader& tape) {
 class Replay {
  public:
   // run() closes `context`.
-  Replay(const Options& options, zmq::context_t& context, const tape::TapeReader& tape, Selection selection,
-         const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
+  Replay(const Options& options, zmq::context_t& context, const Source& source, const core::StopFlag& stop,
+         const OnStatus& on_status, const core::Clock& clock)
       : options_(options),
-        tape_(tape),
-        selection_(std::move(selection)),
+        tape_(source.tape),
+        selection_(source.selection),
         stop_(stop),
         on_status_(on_status),
         clock_(clock),
-        run_bytes_(run_bytes_max(tape, selection_, options.batch_bytes)),
+        run_bytes_(run_bytes_max(tape_, selection_, options.batch_bytes)),
         pool_(buffers(), kRunOverhead + run_bytes_),
         context_(context),
-        publisher_(context_, options.on_slow, frames_in_queue(), tape.id(), stop, clock),
+        publisher_(context_, options.on_slow, frames_in_queue(), tape_.id(), stop, clock),
         session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
-        read_ahead_(tape_, selection_, options.batch_bytes, options.passes, file_mode(options.read_mode, tape), pool_,
-                    stop) {}
+        read_ahead_(tape_, selection_, options.batch_bytes, options.passes, source.whole_blocks, pool_, stop) {}
 
   core::Result<Report> run(const std::function<void()>& before_close) {
     TD_TRY(bind());
@@ -242,7 +241,7 @@ class Replay {
 
   const Options& options_;
   const tape::TapeReader& tape_;
-  const Selection selection_;
+  const Selection& selection_;
   const core::StopFlag& stop_;
   const OnStatus& on_status_;
   const core::Clock& clock_;
@@ -266,6 +265,16 @@ class Replay {
 
 }  // namespace
 
+core::Result<Source> open_source(const Options& options) {
+  TD_TRY(check(options));
+  const SelectionOptions& wanted = options.selection;
+  const bool by_topic = !wanted.topics.empty() || !wanted.regex.empty() || !wanted.exclude.empty();
+  TD_ASSIGN(tape::TapeReader tape, tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
+  TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
+  const core::File::Mode mode = file_mode(options.read_mode, tape);
+  return Source{std::move(tape), std::move(selection), mode};
+}
+
 core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                          const core::Clock& clock) {
   if (options.endpoint.starts_with("inproc://")) {
@@ -279,13 +288,8 @@ core::Result<Report> run(const Options& options, const core::StopFlag& stop, con
 
 core::Result<Report> run_in(zmq::context_t& network, const Options& options, const std::function<void()>& before_close,
                             const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock) {
-  TD_TRY(check(options));
-  const SelectionOptions& wanted = options.selection;
-  const bool by_topic = !wanted.topics.empty() || !wanted.regex.empty() || !wanted.exclude.empty();
-  TD_ASSIGN(const tape::TapeReader tape,
-            tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
-  TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
-  return Replay(options, network, tape, std::move(selection), stop, on_status, clock).run(before_close);
+  TD_ASSIGN(const Source source, open_source(options));
+  return Replay(options, network, source, stop, on_status, clock).run(before_close);
 }
 
 }  // namespace tapedeck::replay

@@ -55,6 +55,14 @@ using OnStatus = std::function<void(const Status&)>;
 [[nodiscard]] core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                                        const core::Clock& clock = core::system_clock());
 
+// What an opened tape and its options come to, checked: what every way to play it starts from.
+struct Source {
+  tape::TapeReader tape;
+  Selection selection;
+  core::File::Mode whole_blocks;  // how they are read
+};
+[[nodiscard]] core::Result<Source> open_source(const Options& options);
+
 // The same over the sockets of `network`, which has none yet, and which is closed when this returns. Who shares it with
 // a Black Box has that ended and its sockets closed by `before_close`, which is called after the last receipt.
 [[nodiscard]] core::Result<Report> run_in(zmq::context_t& network, const Options& options,

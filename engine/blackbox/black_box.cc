@@ -27,14 +27,6 @@ std::string default_name() {
   return fmt::format("{}:{}", host, getpid());
 }
 
-core::Status check(const Options& options) {
-  if (options.workers < 1 || options.workers > kWorkersMax) {
-    return core::fail_with(core::ExitCode::kUsage, "a Black Box has 1 to {} workers, not {}", kWorkersMax,
-                           options.workers);
-  }
-  return {};
-}
-
 // The threads of a box and what they share. Built whole, run once.
 class Box {
  public:
@@ -199,6 +191,14 @@ class Box {
 };
 
 }  // namespace
+
+core::Status check(const Options& options) {
+  if (options.workers < 1 || options.workers > kWorkersMax) {
+    return core::fail_with(core::ExitCode::kUsage, "a Black Box has 1 to {} workers, not {}", kWorkersMax,
+                           options.workers);
+  }
+  return {};
+}
 
 core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler, const core::StopFlag& stop,
                           const core::Clock& clock) {

@@ -53,6 +53,8 @@ struct Options {
   int64_t verdict_timeout_ns = 10'000'000'000;  // for the replay's answer to the receipt
 };
 
+[[nodiscard]] core::Status check(const Options& options);  // fails (kUsage) on what cannot be
+
 struct Outcome {
   transport::Receipt receipt;
   bool interrupted = false;   // by the stop flag

@@ -6,6 +6,17 @@ namespace tapedeck::blackbox {
 
 using tape::Damage;
 
+std::string call_handler(Handler& handler, const Block& block) {
+  try {
+    handler.on_block(block);
+    return {};
+  } catch (const std::exception& error) {
+    return fmt::format("the handler threw at record {} of lane {}: {}", block.wire_sequence, block.lane, error.what());
+  } catch (...) {
+    return fmt::format("the handler threw at record {} of lane {}", block.wire_sequence, block.lane);
+  }
+}
+
 Worker::Worker(const WorkerContext& context, zmq::socket_t pull, std::unique_ptr<Handler> handler)
     : context_(context), pull_(std::move(pull)), handler_(std::move(handler)) {}
 
@@ -57,26 +68,16 @@ void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, Ru
       ++damaged_blocks_;
       continue;
     }
-    call_handler({.lane = core::Lane(envelope.lane),
-                  .pass = envelope.pass,
-                  .wire_sequence = envelope.wire_sequence + walked - header.record_count,
-                  .records = view,
-                  .topics = context_.topics});
+    if (failure_.empty()) {
+      failure_ = call_handler(*handler_, {.lane = core::Lane(envelope.lane),
+                                          .pass = envelope.pass,
+                                          .wire_sequence = envelope.wire_sequence + walked - header.record_count,
+                                          .records = view,
+                                          .topics = context_.topics});
+    }
     // The opener computed this checksum from the bytes that the handler was given.
     piece.digest.add(header.record_count, header.raw_crc, header.raw_size);
     piece.record_bytes += header.raw_size;
-  }
-}
-
-void Worker::call_handler(const Block& block) {
-  if (!failure_.empty()) return;
-  try {
-    handler_->on_block(block);
-  } catch (const std::exception& error) {
-    failure_ =
-        fmt::format("the handler threw at record {} of lane {}: {}", block.wire_sequence, block.lane, error.what());
-  } catch (...) {
-    failure_ = fmt::format("the handler threw at record {} of lane {}", block.wire_sequence, block.lane);
   }
 }
 

@@ -22,6 +22,9 @@ struct WorkerContext {
   const std::atomic<int64_t>& clock_offset_ns;
 };
 
+// Calls the handler with the block. What it threw, as a sentence; empty if nothing.
+[[nodiscard]] std::string call_handler(Handler& handler, const Block& block);
+
 class Worker {
  public:
   Worker(const WorkerContext& context, zmq::socket_t pull, std::unique_ptr<Handler> handler);
@@ -42,7 +45,6 @@ class Worker {
  private:
   void handle_frame(core::Bytes frame);
   void handle_run(const transport::Envelope& envelope, core::Bytes run, RunPiece& piece);
-  void call_handler(const Block& block);
 
   WorkerContext context_;
   zmq::socket_t pull_;
