@@ -11,8 +11,8 @@ struct Totals {
   uint64_t payload_bytes = 0;
 };
 
-// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros: whoever adds these has read
-// everything.
+// Adds up all 8-byte little-endian words of the payloads, the last padded with zeros, as it is on the tape: whoever
+// adds these has read everything.
 class SumHandler final : public blackbox::Handler {
  public:
   explicit SumHandler(Totals& totals) : totals_(totals) {}
@@ -25,18 +25,20 @@ class SumHandler final : public blackbox::Handler {
 
   void on_block(const blackbox::Block& block) override {
     uint64_t sum = 0;
+    uint64_t sum2 = 0;  // every second word, so that no addition waits for the one before it
     uint64_t bytes = 0;
     for (const tape::RecordView record : block.records) {
       const core::Bytes payload = record.payload();
       const std::byte* at = payload.data();
-      const std::byte* words_end = at + payload.size() / 8 * 8;
-      for (; at != words_end; at += 8) sum += core::load_le<uint64_t>(at);
-      uint64_t last = 0;
-      if (const size_t rest = payload.size() % 8; rest > 0) std::memcpy(&last, at, rest);
-      sum += last;
+      const std::byte* const end = record.bytes().data() + record.bytes().size();  // behind the padding
+      for (; end - at >= 16; at += 16) {
+        sum += core::load_le<uint64_t>(at);
+        sum2 += core::load_le<uint64_t>(at + 8);
+      }
+      if (at != end) sum += core::load_le<uint64_t>(at);
       bytes += payload.size();
     }
-    sum_ += sum;
+    sum_ += sum + sum2;
     bytes_ += bytes;
   }
 
