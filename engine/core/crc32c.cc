@@ -198,6 +198,25 @@ TD_TARGET_AVX512 inline uint32_t step_folding(const std::byte*& p, size_t& size,
   return static_cast<uint32_t>(_mm_crc32_u64(first_half, static_cast<uint64_t>(_mm_extract_epi64(last, 1))));
 }
 
+// Moves a polynomial over 2^k zero bytes, for each k. x^33 is divided by as in move_factor(); the powers of x repeat
+// after 2^31 - 1, so that x^-33 is one of them.
+constexpr auto kMoves = [] {
+  constexpr uint64_t kPeriod = (uint64_t{1} << 31) - 1;
+  constexpr uint32_t kDown = power_of_x(kPeriod - 33);
+  std::array<int64_t, 64> moves{};
+  for (size_t k = 0; k < moves.size(); ++k) moves[k] = multiply(kPowers[k + 3], kDown);
+  return moves;
+}();
+
+TD_TARGET_SSE42 uint32_t move_with_clmul(uint32_t a, uint64_t bytes) {
+  for (; bytes != 0; bytes &= bytes - 1) {
+    const __m128i factor = _mm_cvtsi64_si128(kMoves[static_cast<size_t>(std::countr_zero(bytes))]);
+    const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128(a), factor, 0x00);
+    a = static_cast<uint32_t>(_mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(product))));
+  }
+  return a;
+}
+
 TD_TARGET_AVX512 uint32_t update_with_avx512(Bytes bytes, uint32_t crc) {
   const std::byte* p = bytes.data();
   size_t size = bytes.size();
@@ -208,10 +227,14 @@ TD_TARGET_AVX512 uint32_t update_with_avx512(Bytes bytes, uint32_t crc) {
 
 #endif
 
+// a times x^(8 * bytes).
+uint32_t move_with_multiplications(uint32_t a, uint64_t bytes) { return multiply(a, power_of_x(bytes, 3)); }
+
 // A list that is filled once, at the first call.
 struct Implementations {
   std::array<Crc32cImplementation, 3> list;
   size_t count = 0;
+  uint32_t (*move)(uint32_t a, uint64_t bytes) = move_with_multiplications;
 
   Implementations() {
 #if defined(__x86_64__)
@@ -220,7 +243,10 @@ struct Implementations {
     if (sse42 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq")) {
       list[count++] = {"avx512-vpclmulqdq", update_with_avx512};
     }
-    if (sse42) list[count++] = {"sse42-pclmulqdq", update_with_sse42};
+    if (sse42) {
+      list[count++] = {"sse42-pclmulqdq", update_with_sse42};
+      move = move_with_clmul;
+    }
 #endif
     list[count++] = {"tables", update_with_tables};
   }
@@ -236,7 +262,7 @@ const Implementations& implementations() {
 uint32_t crc32c(Bytes bytes, uint32_t crc) { return implementations().list[0].update(bytes, crc); }
 
 uint32_t crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t b_size) {
-  return multiply(crc_a, power_of_x(b_size, 3)) ^ crc_b;
+  return implementations().move(crc_a, b_size) ^ crc_b;
 }
 
 std::span<const Crc32cImplementation> crc32c_implementations() {
