@@ -41,6 +41,7 @@ Json to_json(const Participant& participant) {
   json["records_lost"] = receipt.records_lost;
   json["damaged_blocks"] = receipt.damaged_blocks;
   json["repeated_records"] = receipt.repeated_records;
+  json["bad_frames"] = receipt.bad_frames;
   json["digest"] = receipt.digest();
   json["late_p50_ns"] = receipt.late_p50_ns;
   json["late_p99_ns"] = receipt.late_p99_ns;

@@ -40,6 +40,7 @@ void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
                      {"record_bytes", r.record_bytes},
                      {"damaged_blocks", r.damaged_blocks},
                      {"repeated_records", r.repeated_records},
+                     {"bad_frames", r.bad_frames},
                      {"payload_sum", totals.payload_sum},
                      {"acknowledged", outcome.acknowledged},
                      {"equal", outcome.equal},

@@ -134,6 +134,7 @@ class Box {
     receipt.gaps = subscriber_->gaps();
     receipt.records_lost = subscriber_->records_lost();
     receipt.repeated_records = subscriber_->repeated_records();
+    receipt.bad_frames = subscriber_->bad_frames();
     receipt.lanes = accounts_.digests();
     core::Histogram lateness;
     std::string failure;

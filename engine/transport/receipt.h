@@ -21,6 +21,7 @@ struct Receipt {
   uint64_t records_lost = 0;      // in gaps and in damaged blocks
   uint64_t damaged_blocks = 0;    // whose checksums were wrong when they arrived
   uint64_t repeated_records = 0;  // that came again, and were left out
+  uint64_t bad_frames = 0;        // that were none of ours, or whose front was damaged
   std::map<core::Lane, tape::LaneDigest> lanes;
   uint64_t late_p50_ns = 0;  // from when a run was due to when its handler had returned; by the publisher's clock
   uint64_t late_p99_ns = 0;

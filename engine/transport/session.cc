@@ -49,6 +49,7 @@ Json to_json(const Receipt& r) {
                {"records_lost", r.records_lost},
                {"damaged_blocks", r.damaged_blocks},
                {"repeated_records", r.repeated_records},
+               {"bad_frames", r.bad_frames},
                {"late_p50_ns", r.late_p50_ns},
                {"late_p99_ns", r.late_p99_ns},
                {"late_max_ns", r.late_max_ns}});
@@ -70,6 +71,7 @@ Receipt receipt_from(const Json& json) {
   core::read_integer(json.at("records_lost"), r.records_lost);
   core::read_integer(json.at("damaged_blocks"), r.damaged_blocks);
   core::read_integer(json.at("repeated_records"), r.repeated_records);
+  core::read_integer(json.at("bad_frames"), r.bad_frames);
   core::read_integer(json.at("late_p50_ns"), r.late_p50_ns);
   core::read_integer(json.at("late_p99_ns"), r.late_p99_ns);
   core::read_integer(json.at("late_max_ns"), r.late_max_ns);

@@ -138,6 +138,20 @@ TEST_F(BlackBox, AFirstFrameThatIsNotTheFirstIsAGap) {
   EXPECT_EQ(outcome().receipt.records_lost, 5u);
 }
 
+TEST_F(BlackBox, AFrameWhoseEnvelopeIsDamagedIsCountedAndLeftOut) {
+  start();
+  greet();
+  auto damaged = make_frame(1, 0, 5);
+  damaged[transport::kPrefixSize + 20] ^= std::byte{1};
+  send(damaged);
+  send(make_frame(1, 0, 5));
+  end({{core::Lane(1), 5}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_TRUE(receipt.complete) << receipt.problem;
+  EXPECT_EQ(receipt.bad_frames, 1u);
+  EXPECT_EQ(receipt.digest(), digest_of({{1, 5}}));
+}
+
 TEST_F(BlackBox, ARepeatedFrameIsLeftOut) {
   start();
   greet();

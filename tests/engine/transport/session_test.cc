@@ -27,6 +27,7 @@ Receipt some_receipt() {
           .records_lost = 2,
           .damaged_blocks = 4,
           .repeated_records = 5,
+          .bad_frames = 6,
           .lanes = {{core::Lane(3), {7, 0xdeadbeef}}, {core::Lane(1023), {3, 1}}},
           .late_p50_ns = 6,
           .late_p99_ns = 7,
@@ -63,6 +64,7 @@ TEST(SessionMessage, AReceiptComesBackWithItsDigest) {
   EXPECT_EQ(read.records_lost, expected.records_lost);
   EXPECT_EQ(read.damaged_blocks, expected.damaged_blocks);
   EXPECT_EQ(read.repeated_records, expected.repeated_records);
+  EXPECT_EQ(read.bad_frames, expected.bad_frames);
   EXPECT_EQ(read.lanes, expected.lanes);
   EXPECT_EQ(read.late_p50_ns, expected.late_p50_ns);
   EXPECT_EQ(read.late_p99_ns, expected.late_p99_ns);
