@@ -39,6 +39,7 @@ std::vector<core::File> open_segments(const std::filesystem::path& tape) {
   }
   std::ranges::sort(paths);
   std::vector<core::File> files;
+  files.reserve(paths.size());
   for (const auto& path : paths) files.push_back(core::File::open(path, core::File::Mode::kRead).value());
   return files;
 }
