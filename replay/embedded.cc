@@ -38,6 +38,7 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
                            replay.endpoint);
   }
   box.endpoint = replay.endpoint;
+  replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));
   const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;
   return needs_no_wire ? play_direct(replay, box, make_handler, stop, on_status)

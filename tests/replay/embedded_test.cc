@@ -89,6 +89,17 @@ TEST_F(EmbeddedTest, ASmallQueueBoundsWhatIsInFlightAndLosesNothing) {
   EXPECT_TRUE(result->outcome.equal);
 }
 
+TEST_F(EmbeddedTest, ItWaitsForNobodyElse) {
+  make_tape();
+  options_.wait_for = 2;
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(10.0)}) {
+    options_.rate = rate;
+    const auto result = play();
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_TRUE(result->report.all_proved());
+  }
+}
+
 TEST_F(EmbeddedTest, ADamagedBlockIsLeftOutAndTold) {
   make_tape();
   const auto segment = folder_ / "t" / "lane-0003" / "000000.seg";
