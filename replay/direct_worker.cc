@@ -25,9 +25,7 @@ void DirectWorker::run() {
 // False where there is no use in another one.
 bool DirectWorker::run_pass(uint32_t pass) {
   LaneFeeds feeds(context_.tape, share_, context_.selection, context_.batch_bytes, context_.whole_blocks,
-                  [this](const tape::DamageReport& damage) {
-                    if (damage_.size() < kDamageKept) damage_.push_back(damage);
-                  });
+                  [this](const tape::DamageReport& damage) { note(damage); });
   const uint64_t records_before = records();
   while (LaneFeed* feed = feeds.earliest()) {
     if (context_.stop.requested()) return false;
@@ -39,10 +37,14 @@ bool DirectWorker::run_pass(uint32_t pass) {
   return records() > records_before;
 }
 
+void DirectWorker::note(const tape::DamageReport& damage) {
+  if (damage_.size() < kDamageKept) damage_.push_back(damage);
+}
+
 void DirectWorker::handle_run(const Run& run) {
   read_[run.lane].add(run.piece.records, run.piece.crc, run.piece.record_bytes);
   ++receipt_.frames;
-  for (core::Bytes rest = run.blocks(); !rest.empty();) {
+  for (core::Bytes rest = run.blocks(); !rest.empty() && failure_.empty();) {
     tape::BlockHeader header;
     std::memcpy(&header, rest.data(), sizeof header);  // the feed has verified it, and that the blocks fill the run
     const core::Bytes frame = rest.first(tape::frame_size(header));
@@ -57,9 +59,9 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
   if (damage != tape::Damage::kNone) {
     ++receipt_.damaged_blocks;
     receipt_.records_lost += header.record_count;
-    damage_.push_back({.file = tape::lane_folder(run.lane),
-                       .records_lost = header.record_count,
-                       .what = std::string(damage_name(damage))});
+    note({.file = tape::lane_folder(run.lane),
+          .records_lost = header.record_count,
+          .what = std::string(damage_name(damage))});
     return;
   }
   tape::LaneDigest& digest = receipt_.lanes[run.lane];
@@ -68,7 +70,10 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
                                                 .wire_sequence = digest.records,
                                                 .records = view,
                                                 .topics = context_.topics});
-  if (!failure_.empty()) context_.stop.request();
+  if (!failure_.empty()) {
+    context_.stop.request();
+    return;
+  }
   digest.add(header.record_count, header.raw_crc, header.raw_size);
   receipt_.records += header.record_count;
   receipt_.record_bytes += header.raw_size;

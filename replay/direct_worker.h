@@ -40,6 +40,7 @@ class DirectWorker {
 
  private:
   [[nodiscard]] bool run_pass(uint32_t pass);
+  void note(const tape::DamageReport& damage);
   void handle_run(const Run& run);
   void handle_block(const Run& run, const tape::BlockHeader& header, core::Bytes frame);
 

@@ -90,28 +90,30 @@ bool LaneFeed::read_bytes(const tape::BlockRef& block, core::MutableBytes out) {
   return status.has_value();
 }
 
-bool LaneFeed::read_pages(const tape::BlockRef& first, size_t size, core::MutableBytes out) {
-  const core::Status status = open_segment(whole_blocks_, whole_blocks_mode_).and_then([&] {
-    return whole_blocks_.read_pages(first.offset, size, out);
-  });
-  if (!status) report(first, status.error().message);
-  return status.has_value();
+// The next `count` blocks, to where they begin in a page of the buffer as they do in the file.
+core::Status LaneFeed::read_blocks(Run& run, size_t count) {
+  const auto& blocks = lane_.segments[segment_].index.blocks;
+  const uint64_t offset = blocks[block_].offset;
+  const tape::BlockRef& last = blocks[block_ + count - 1];
+  run.begin = core::kPageSize + offset % core::kPageSize;
+  TD_TRY(open_segment(whole_blocks_, whole_blocks_mode_));
+  return whole_blocks_.read_pages(offset, last.offset + last.frame_size - offset,
+                                  run.buffer.bytes().subspan(core::kPageSize));
 }
 
 bool LaneFeed::read_whole_blocks(Run& run) {
   const auto& blocks = lane_.segments[segment_].index.blocks;
-  const size_t count = blocks_in_next_run();
-  const tape::BlockRef& last = blocks[block_ + count - 1];
-  const uint64_t offset = blocks[block_].offset;
-  const size_t size = last.offset + last.frame_size - offset;
-  const core::MutableBytes pages = run.buffer.bytes().subspan(core::kPageSize);
-  run.begin = core::kPageSize + offset % core::kPageSize;
-  verified_to_ = last.offset + last.frame_size;
-  if (!read_pages(blocks[block_], size, pages)) {
+  size_t count = blocks_in_next_run();
+  core::Status read = read_blocks(run, count);
+  // One place that cannot be read costs no other block: those before it are read one by one.
+  if (!read && count > 1) read = read_blocks(run, count = 1);
+  if (!read) {
+    report(blocks[block_], read.error().message);
+    verified_to_ = blocks[block_].offset + blocks[block_].frame_size;
     ++block_;
     return false;
   }
-  const core::Bytes bytes = run.buffer.bytes().subspan(run.begin, size);
+  const core::Bytes bytes = run.buffer.bytes().subspan(run.begin);
   for (size_t i = 0; i < count; ++i) {
     const tape::BlockRef& ref = blocks[block_];
     verified_to_ = ref.offset + ref.frame_size;

@@ -31,8 +31,7 @@ class LaneFeed {
   [[nodiscard]] bool read_whole_blocks(Run& run);
   [[nodiscard]] bool read_part(Run& run);
   [[nodiscard]] bool read_bytes(const tape::BlockRef& block, core::MutableBytes out);
-  // As File::read_pages does.
-  [[nodiscard]] bool read_pages(const tape::BlockRef& first, size_t size, core::MutableBytes out);
+  [[nodiscard]] core::Status read_blocks(Run& run, size_t count);
   [[nodiscard]] core::Status open_segment(core::File& file, core::File::Mode mode) const;
   void verify_frames_before(const tape::BlockRef& block);
   [[nodiscard]] size_t blocks_in_next_run() const;

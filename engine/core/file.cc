@@ -89,12 +89,20 @@ Status File::read_pages(uint64_t offset, size_t size, MutableBytes out) const {
                    path_.string(), offset - lead + got, lead + size - got);
 }
 
+// False if it was not opened for direct reading.
+bool File::stop_reading_directly() const {
+  const int flags = fcntl(fd_, F_GETFL);
+  return (flags & O_DIRECT) != 0 && fcntl(fd_, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 // Fills `out` as far as the file goes.
 Result<size_t> File::read_up_to(uint64_t offset, MutableBytes out) const {
   size_t size = 0;
   while (size < out.size()) {
     const ssize_t n = ::pread(fd_, out.data() + size, out.size() - size, static_cast<off_t>(offset + size));
     if (n < 0 && errno == EINTR) continue;
+    // A file system may accept O_DIRECT and refuse to read that way.
+    if (n < 0 && errno == EINVAL && size == 0 && stop_reading_directly()) continue;
     // Past the end of a file that was opened for direct reading, an offset within a page may be refused.
     if (n < 0 && errno == EINVAL && size > 0) break;
     if (n < 0) return fail("cannot read {} at offset {}: {}", path_.string(), offset + size, system_error(errno));

@@ -110,6 +110,7 @@ TapeOptions options_of(const TapeReader& tape, const ConvertOptions& options) {
   return {.lanes = static_cast<uint16_t>(lanes),
           .codec = options.codec.value_or(tape.manifest().codec),
           .block_bytes = options.block_bytes,
+          .durability = Durability::kSegment,
           .source_times = has_source_times(tape)};
 }
 
@@ -153,6 +154,11 @@ core::Result<std::string> read_back(const std::filesystem::path& path, const Wat
   TD_ASSIGN(const TapeReader tape, TapeReader::open(path));
   Pass pass(tape, watch, /*reads_back=*/true);
   TD_TRY(pass.run([](Lane, const BlockView&, const std::vector<Arrival>&) { return Damage::kNone; }));
+  for (const auto* damage : {&tape.damage(), &pass.damage()}) {
+    if (!damage->empty()) {
+      return core::fail("{} was written and reads back damaged: {}", path.string(), to_sentence(damage->front()));
+    }
+  }
   return pass.digest();
 }
 

@@ -48,7 +48,8 @@ core::Result<TapeWriter> TapeWriter::create(const std::filesystem::path& path, c
   TD_ASSIGN(core::DirectoryLock lock, core::DirectoryLock::take(path, core::DirectoryLock::Kind::kExclusive,
                                                                 "another program writes or replays this tape"));
   TD_TRY(check_unused(path));
-  TapeWriter writer(path, options, clock, std::move(lock));
+  // "NAME.tape/" is NAME.tape: whoever goes up from a file of the tape must meet its folder.
+  TapeWriter writer(path.has_filename() ? path : path.parent_path(), options, clock, std::move(lock));
   TD_TRY(writer.write_manifest());
   return writer;
 }

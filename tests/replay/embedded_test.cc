@@ -25,6 +25,16 @@ class ThrowingHandler final : public blackbox::Handler {
   void on_block(const blackbox::Block&) override { throw std::runtime_error("no room"); }
 };
 
+class ThrowOnceHandler final : public blackbox::Handler {
+ public:
+  void on_block(const blackbox::Block&) override {
+    if (!std::exchange(has_thrown_, true)) throw std::runtime_error("no room");
+  }
+
+ private:
+  bool has_thrown_ = false;
+};
+
 class EmbeddedTest : public tape::TapeTest {
  protected:
   EmbeddedTest() { options_.tape = folder_ / "t"; }
@@ -119,6 +129,16 @@ TEST_F(EmbeddedTest, AHandlerThatThrowsEndsItWithItsWords) {
   const auto result = play([](unsigned) { return std::make_unique<ThrowingHandler>(); });
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().message, HasSubstr("no room"));
+}
+
+TEST_F(EmbeddedTest, AHandlerThatThrowsOnceHasNotHandledTheTape) {
+  make_tape();
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(10.0)}) {
+    options_.rate = rate;
+    const auto result = play([](unsigned) { return std::make_unique<ThrowOnceHandler>(); });
+    ASSERT_FALSE(result);
+    EXPECT_THAT(result.error().message, HasSubstr("no room"));
+  }
 }
 
 TEST_F(EmbeddedTest, TheStopFlagEndsOneThatWouldTakeForEver) {

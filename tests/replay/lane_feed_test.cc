@@ -166,9 +166,11 @@ TEST_P(LaneFeedTest, AFileThatWasCutMeanwhileIsDamageNotACrash) {
   open();
   const std::string path = tape_->lanes()[0].segments[0].path;
   tape::store(path, tape::load(path).substr(0, block(1).offset + 10));
-  const Reading rest = read(1);
-  EXPECT_EQ(rest.records, numbers(0, 10));
-  EXPECT_EQ(rest.damage.size(), 2u);
+  for (const size_t batch_bytes : {1u, 1u << 20}) {
+    const Reading rest = read(batch_bytes);
+    EXPECT_EQ(rest.records, numbers(0, 10));
+    EXPECT_EQ(rest.damage.size(), 2u);
+  }
 }
 
 TEST_P(LaneFeedTest, PartsOfBlocksAreSliced) {
