@@ -118,6 +118,12 @@ class WhatIsCaptured(CaptureTest):
         self.assertEqual([0, 1, 2, 3], [r["ordinal"] for r in records])
         self.assert_tape_is_whole(4)
 
+    def test_the_name_of_a_tape_may_end_in_a_slash(self):
+        path = self.write(pcap(mold(1, delete(7))))
+        for command in (["capture", f"pcap:{path}", "-o", f"{self.folder}/slash.tape/", "--durable", "interval"],
+                        ["verify", f"{self.folder}/slash.tape"]):
+            subprocess.run([TAPEDECK, *command], check=True, capture_output=True, timeout=DEADLINE_S)
+
     def test_a_compressed_file_gives_the_same_records(self):
         content = pcap(mold(1, delete(7)), frame(b"nobody's"))
         self.capture(self.write(content))
