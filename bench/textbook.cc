@@ -32,7 +32,7 @@ int publish(const std::string& endpoint, uint64_t messages, size_t bytes) {
   zmq::socket_t socket(context, zmq::socket_type::xpub);
   socket.set(zmq::sockopt::xpub_nodrop, true);  // lossless, as the replay is
   socket.set(zmq::sockopt::sndhwm, bytes >= 65536 ? 16 : 100'000);
-  const auto bound = tapedeck::transport::bind(socket, *tapedeck::transport::parse_endpoint(endpoint));
+  const auto bound = tapedeck::transport::bind(socket, tapedeck::transport::parse_endpoint(endpoint).value());
   if (!bound) {
     fmt::print(stderr, "textbook: {}\n", bound.error().message);
     return 1;

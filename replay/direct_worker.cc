@@ -3,11 +3,6 @@
 #include "engine/blackbox/worker.h"
 
 namespace tapedeck::replay {
-namespace {
-
-constexpr size_t kDamageKept = 1000;
-
-}  // namespace
 
 DirectWorker::DirectWorker(const Context& context, LaneShare share, std::unique_ptr<blackbox::Handler> handler)
     : context_(context),

@@ -33,7 +33,7 @@ core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Op
 core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
                                     const core::StopFlag& stop, const OnStatus& on_status) {
   if (replay.endpoint.empty()) replay.endpoint = "inproc://embedded";
-  if (!replay.endpoint.starts_with("inproc://")) {
+  if (!transport::is_within_process(replay.endpoint)) {
     return core::fail_with(core::ExitCode::kUsage, "within one process the endpoint is inproc://NAME, not {}",
                            replay.endpoint);
   }

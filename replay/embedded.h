@@ -1,8 +1,8 @@
 // Tape to handlers within one process. At full speed with lanes kept in order each worker reads lanes of its own, so
 // that a record is handled where it was read from the disk, by the core that read it. Otherwise (a rate, or dispatch to
 // any worker) a replay and a Black Box share a ZeroMQ context, over inproc: frames are pointers, and nothing is copied
-// either. Selection, loops, damage and receipt are the same as over a network. Blocks until the tape has ended or
-// `stop` is set.
+// either. Selection, loops, damage and receipt are as over a network; at full speed what concerns subscribers and
+// queues (on_slow, queue_bytes) does nothing. Blocks until the tape has ended or `stop` is set.
 #pragma once
 
 #include "engine/blackbox/black_box.h"

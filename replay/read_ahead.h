@@ -25,7 +25,6 @@ class ReadAhead {
 
  private:
   static constexpr size_t kRunsAhead = 4;  // in the queue; the pool's buffers are the bound of everything in flight
-  static constexpr size_t kDamageKept = 1000;
 
   [[nodiscard]] bool run_pass(uint32_t pass);
   void note_damage(const tape::DamageReport& damage);

@@ -277,7 +277,7 @@ core::Result<Source> open_source(const Options& options) {
 
 core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                          const core::Clock& clock) {
-  if (options.endpoint.starts_with("inproc://")) {
+  if (transport::is_within_process(options.endpoint)) {
     return core::fail_with(ExitCode::kUsage, "{} is within one process: see run_embedded", options.endpoint);
   }
   zmq::context_t network(1);

@@ -122,7 +122,8 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   command
       ->add_option("--durable", arguments->durable,
-                   "What a loss of power may cost: interval: what was written in the last second; segment: segments "
+                   "What a loss of power may cost: interval: the open blocks, and what was written in the last second; "
+                   "segment: segments "
                    "that are not sealed; none: what the system has not written yet, even of a sealed tape")
       ->check(CLI::IsMember({"interval", "segment", "none"}))
       ->capture_default_str();

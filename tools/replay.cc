@@ -111,7 +111,7 @@ class StatusLine {
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
-  if (!arguments.replay.endpoint.starts_with("inproc://")) return replay::run(arguments.replay, stop, on_status);
+  if (!transport::is_within_process(arguments.replay.endpoint)) return replay::run(arguments.replay, stop, on_status);
   Totals totals;
   TD_ASSIGN(replay::Embedded embedded,
             replay::run_embedded(

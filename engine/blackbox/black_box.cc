@@ -203,7 +203,7 @@ core::Status check(const Options& options) {
 
 core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler, const core::StopFlag& stop,
                           const core::Clock& clock) {
-  if (options.endpoint.starts_with("inproc://")) {
+  if (transport::is_within_process(options.endpoint)) {
     return core::fail_with(core::ExitCode::kUsage,
                            "{} is within one process: replay and handlers meet there with `tapedeck replay --to {}`",
                            options.endpoint, options.endpoint);

@@ -72,11 +72,15 @@ Result<uint64_t> File::size() const {
   return static_cast<uint64_t>(info.st_size);
 }
 
+Status File::ends_at(uint64_t offset, size_t bytes_short) const {
+  return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
+                   path_.string(), offset, bytes_short);
+}
+
 Status File::read_at(uint64_t offset, MutableBytes out) const {
   TD_ASSIGN(const size_t size, read_up_to(offset, out));
   if (size == out.size()) return {};
-  return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
-                   path_.string(), offset + size, out.size() - size);
+  return ends_at(offset + size, out.size() - size);
 }
 
 Status File::read_pages(uint64_t offset, size_t size, MutableBytes out) const {
@@ -85,8 +89,7 @@ Status File::read_pages(uint64_t offset, size_t size, MutableBytes out) const {
   TD_CHECK(whole <= out.size());
   TD_ASSIGN(const size_t got, read_up_to(offset - lead, out.first(whole)));
   if (got >= lead + size) return {};  // the last page of a file is not whole
-  return fail_with(ExitCode::kDamaged, "{} ends at offset {}, {} bytes short: it was cut or is still being written",
-                   path_.string(), offset - lead + got, lead + size - got);
+  return ends_at(offset - lead + got, lead + size - got);
 }
 
 // False if it was not opened for direct reading.

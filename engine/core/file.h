@@ -48,6 +48,7 @@ class File {
   [[nodiscard]] Status close();
 
  private:
+  [[nodiscard]] Status ends_at(uint64_t offset, size_t bytes_short) const;
   [[nodiscard]] bool stop_reading_directly() const;
   [[nodiscard]] Result<size_t> read_up_to(uint64_t offset, MutableBytes out) const;
   [[nodiscard]] Status seek_to_end();

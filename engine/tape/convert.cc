@@ -150,16 +150,18 @@ core::Result<Damage> copy_block(const TapeReader& tape, Lane lane, const BlockVi
 }
 
 // The digest of the tape at `path`.
-core::Result<std::string> read_back(const std::filesystem::path& path, const Watch& watch) {
+struct ReadBack {
+  std::string digest;
+  std::vector<DamageReport> damage;  // of blocks and of all else
+};
+
+core::Result<ReadBack> read_back(const std::filesystem::path& path, const Watch& watch) {
   TD_ASSIGN(const TapeReader tape, TapeReader::open(path));
   Pass pass(tape, watch, /*reads_back=*/true);
   TD_TRY(pass.run([](Lane, const BlockView&, const std::vector<Arrival>&) { return Damage::kNone; }));
-  for (const auto* damage : {&tape.damage(), &pass.damage()}) {
-    if (!damage->empty()) {
-      return core::fail("{} was written and reads back damaged: {}", path.string(), to_sentence(damage->front()));
-    }
-  }
-  return pass.digest();
+  ReadBack result{pass.digest(), tape.damage()};
+  result.damage.insert(result.damage.end(), pass.damage().begin(), pass.damage().end());
+  return result;
 }
 
 }  // namespace
@@ -178,10 +180,14 @@ core::Result<Conversion> convert(const TapeReader& tape, const std::filesystem::
   Conversion conversion;
   TD_ASSIGN(conversion.manifest, writer.seal());
   conversion.digest = pass.digest();
-  TD_ASSIGN(conversion.digest_read_back, read_back(path, watch));
+  TD_ASSIGN(const ReadBack written, read_back(path, watch));
+  conversion.digest_read_back = written.digest;
   if (conversion.digest_read_back != conversion.digest) {
     return core::fail("{} was written with the records of digest {}, and reads back with digest {}", path.string(),
                       conversion.digest, conversion.digest_read_back);
+  }
+  if (!written.damage.empty()) {
+    return core::fail("{} was written and reads back damaged: {}", path.string(), to_sentence(written.damage.front()));
   }
   conversion.damage = tape.damage();
   conversion.damage.insert(conversion.damage.end(), pass.damage().begin(), pass.damage().end());

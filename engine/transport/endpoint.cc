@@ -69,9 +69,11 @@ std::string Endpoint::text() const {
 core::Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with(kTcp)) return parse_tcp(text);
   if (text.starts_with(kIpc)) return parse_ipc(text);
-  if (text.starts_with(kInproc)) return parse_inproc(text);
+  if (is_within_process(text)) return parse_inproc(text);
   return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT, ipc://PATH or inproc://NAME", text);
 }
+
+bool is_within_process(std::string_view endpoint) { return endpoint.starts_with(kInproc); }
 
 Endpoint session_endpoint_for(const Endpoint& data) {
   if (data.scheme != Scheme::kTcp)

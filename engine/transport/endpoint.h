@@ -22,6 +22,9 @@ struct Endpoint {
 // "tcp://HOST:PORT", "ipc://PATH" or "inproc://NAME". Fails (kUsage) with what is wrong and an example.
 [[nodiscard]] core::Result<Endpoint> parse_endpoint(std::string_view text);
 
+// Whether an endpoint, as a user wrote it, is inproc: for threads of one process only.
+[[nodiscard]] bool is_within_process(std::string_view endpoint);
+
 // Where the session channel of a replay on `data` listens: a free port of the same host, a socket file beside it, or a
 // name of its own.
 [[nodiscard]] Endpoint session_endpoint_for(const Endpoint& data);

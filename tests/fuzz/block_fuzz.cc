@@ -2,6 +2,7 @@
 // the input tells whether checksums are put right; the rest is the frame.
 #include "engine/core/crc32c.h"
 #include "engine/tape/block.h"
+#include "engine/tape/codec.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/repair.h"
 
@@ -78,7 +79,7 @@ void run_one(Bytes bytes) {
   if (tape::check_records(block) != Damage::kNone) return;
   const std::vector<Field> fields = fields_of(block);
   if (fields.empty()) return;
-  for (const tape::Codec codec : {tape::Codec::kNone, tape::Codec::kLz4}) rebuild(block, fields, codec);
+  for (const tape::Codec codec : tape::kCodecs) rebuild(block, fields, codec);
 }
 
 }  // namespace tapedeck::fuzz

@@ -91,6 +91,8 @@ TEST_F(EmbeddedTest, EveryRecordReachesAHandlerAndTheReceiptProvesIt) {
 
 TEST_F(EmbeddedTest, ASmallQueueBoundsWhatIsInFlightAndLosesNothing) {
   make_tape();
+  options_.rate = 10.0;  // over inproc, where there are queues
+  options_.late_limit_ns = 60'000'000'000;
   options_.batch_bytes = 4096;
   options_.queue_bytes = 1;
   box_.queue_bytes = 1;

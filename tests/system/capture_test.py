@@ -13,21 +13,11 @@ import struct
 import subprocess
 import tempfile
 import termios
-import time
 import unittest
 
-TAPEDECK = os.environ["TAPEDECK"]
-DATA = pathlib.Path(os.environ.get("TAPEDECK_DATA_DIR", "../shared/data"))
-DEADLINE_S = 30
+from tapedeck_program import DATA, DEADLINE_S, TAPEDECK, wait_for
+
 TIME_S = 1_577_716_200
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {DEADLINE_S} s in vain for {what}")
-        time.sleep(0.005)  # between two looks
 
 
 def frame(payload, port=5000):
