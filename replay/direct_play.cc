@@ -28,7 +28,7 @@ void run_all(const Workers& workers, const Options& options, const OnStatus& on_
       ended.notify_one();
     });
   }
-  Status status{.endpoint = options.endpoint, .session_endpoint = "none", .joined = 1, .slowest = {}};
+  Status status{.endpoints = options.endpoints, .session_endpoint = "none", .joined = 1, .slowest = {}};
   std::unique_lock lock(mutex);
   do {
     status.records = 0;
@@ -87,7 +87,7 @@ Participant participant_of(const blackbox::Outcome& outcome) {
 Report report_of(const Workers& workers, const Options& options, const Source& source) {
   Report report;
   report.tape = options.tape;
-  report.endpoint = options.endpoint;
+  report.endpoint = options.endpoints.front();
   report.session_endpoint = "none";
   report.subscribers_asked = 1;
   report.damage = source.tape.damage();
@@ -122,8 +122,9 @@ core::Result<Embedded> play_direct(const Options& options, const blackbox::Optio
                                       .passes = options.passes,
                                       .stop = stop_all};
   Workers workers;
+  const std::vector<LaneShare> shares = deal_lanes(source.tape, source.selection, box.workers);
   for (unsigned i = 0; i < box.workers; ++i) {
-    workers.push_back(std::make_unique<DirectWorker>(context, LaneShare{i, box.workers}, make_handler(i)));
+    workers.push_back(std::make_unique<DirectWorker>(context, shares[i], make_handler(i)));
   }
   const int64_t started_ns = core::system_clock().monotonic_ns();
   run_all(workers, options, on_status);

@@ -4,7 +4,7 @@
 
 namespace tapedeck::replay {
 
-DirectWorker::DirectWorker(const Context& context, LaneShare share, std::unique_ptr<blackbox::Handler> handler)
+DirectWorker::DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler)
     : context_(context),
       share_(share),
       handler_(std::move(handler)),

@@ -25,7 +25,7 @@ class DirectWorker {
     uint32_t passes;       // 0: for ever
     core::StopFlag& stop;  // also set by a worker whose handler threw
   };
-  DirectWorker(const Context& context, LaneShare share, std::unique_ptr<blackbox::Handler> handler);
+  DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler);
 
   void run();
 

@@ -10,17 +10,18 @@ namespace {
 core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Options& box,
                                        const blackbox::HandlerFactory& make_handler, const core::StopFlag& stop,
                                        const OnStatus& on_status) {
-  zmq::context_t network(0);  // inproc needs no I/O thread
+  std::vector<zmq::context_t> networks;
+  networks.emplace_back(0);  // inproc needs no I/O thread
   // Either ends when the other has failed; otherwise the box ends with the tape, whole or interrupted.
   core::StopFlag replay_stop(&stop);
   core::StopFlag box_stop;
   core::Result<blackbox::Outcome> outcome;
   std::thread box_thread([&] {
-    outcome = blackbox::run_in(network, box, make_handler, box_stop);
+    outcome = blackbox::run_in(networks, box, make_handler, box_stop);
     if (!outcome) replay_stop.request();
   });
   auto report = run_in(
-      network, replay, [&] { box_thread.join(); }, replay_stop, on_status);
+      networks, replay, [&] { box_thread.join(); }, replay_stop, on_status);
   if (!report) box_stop.request();
   if (box_thread.joinable()) box_thread.join();
   if (!report) return tl::unexpected(report.error());
@@ -32,12 +33,15 @@ core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Op
 
 core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
                                     const core::StopFlag& stop, const OnStatus& on_status) {
-  if (replay.endpoint.empty()) replay.endpoint = "inproc://embedded";
-  if (!transport::is_within_process(replay.endpoint)) {
-    return core::fail_with(core::ExitCode::kUsage, "within one process the endpoint is inproc://NAME, not {}",
-                           replay.endpoint);
+  if (replay.endpoints.empty()) replay.endpoints = {"inproc://embedded"};
+  const std::string& endpoint = replay.endpoints.front();
+  if (replay.endpoints.size() > 1 || replay.shards || endpoint.find(',') != std::string::npos ||
+      !transport::is_within_process(endpoint)) {
+    return core::fail_with(core::ExitCode::kUsage,
+                           "within one process there is one endpoint, inproc://NAME, and no shards, not {}",
+                           fmt::join(replay.endpoints, " "));
   }
-  box.endpoint = replay.endpoint;
+  box.endpoint = endpoint;
   replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));
   const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;

@@ -15,7 +15,7 @@ struct Embedded {
   blackbox::Outcome outcome;
 };
 
-// `replay.endpoint` is inproc, or empty for a name of its own; `box.endpoint` is taken from there, and
+// `replay.endpoints` is one of inproc, or none for a name of its own; `box.endpoint` is taken from there, and
 // `replay.wait_for` is 1. Errors: those of
 // replay::run and of blackbox::run, of a handler that threw, too.
 [[nodiscard]] core::Result<Embedded> run_embedded(Options replay, blackbox::Options box,

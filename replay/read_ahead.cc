@@ -2,9 +2,10 @@
 
 namespace tapedeck::replay {
 
-ReadAhead::ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
-                     core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop)
+ReadAhead::ReadAhead(const tape::TapeReader& tape, LaneShare lanes, const Selection& selection, size_t batch_bytes,
+                     uint32_t passes, core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop)
     : tape_(tape),
+      lanes_(std::move(lanes)),
       selection_(selection),
       batch_bytes_(batch_bytes),
       passes_(passes),
@@ -20,7 +21,7 @@ void ReadAhead::run() {
 }
 
 bool ReadAhead::run_pass(uint32_t pass) {
-  LaneFeeds feeds(tape_, LaneShare(), selection_, batch_bytes_, whole_blocks_,
+  LaneFeeds feeds(tape_, lanes_, selection_, batch_bytes_, whole_blocks_,
                   [this](const auto& damage) { note_damage(damage); });
   bool sent_any = false;
   while (LaneFeed* feed = feeds.earliest()) {

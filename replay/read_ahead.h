@@ -1,4 +1,4 @@
-// The read-ahead thread of a replay: reads the runs of all lanes in the order of tape time into recycled buffers and
+// The read-ahead thread of a shard: reads the runs of its lanes in the order of tape time into recycled buffers and
 // hands them on through a bounded queue, pass by pass. It stops when its queue is closed.
 #pragma once
 
@@ -14,8 +14,8 @@ namespace tapedeck::replay {
 class ReadAhead {
  public:
   // `passes` 0: for ever.
-  ReadAhead(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes, uint32_t passes,
-            core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop);
+  ReadAhead(const tape::TapeReader& tape, LaneShare lanes, const Selection& selection, size_t batch_bytes,
+            uint32_t passes, core::File::Mode whole_blocks, core::BufferPool& pool, const core::StopFlag& stop);
 
   void run();
 
@@ -30,6 +30,7 @@ class ReadAhead {
   void note_damage(const tape::DamageReport& damage);
 
   const tape::TapeReader& tape_;
+  const LaneShare lanes_;
   const Selection& selection_;
   size_t batch_bytes_;
   uint32_t passes_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -31,6 +32,8 @@ struct ReplayArguments {
   std::string batch = "1MiB";
   std::string queue = "64MiB";
   std::string late_limit = "100ms";
+  std::string max_skew = "10s";
+  std::string lanes;
   std::string silence = "10s";
   std::string report;
   bool json = false;
@@ -55,6 +58,13 @@ core::Status parse_if_given(const std::string& text, std::optional<T>& out, Pars
   return {};
 }
 
+core::Status parse_lanes(const std::string& text, std::vector<core::Lane>& lanes) {
+  if (text.empty()) return {};
+  TD_ASSIGN(const std::vector<uint16_t> numbers, core::parse_numbers(text));
+  for (const uint16_t number : numbers) lanes.emplace_back(number);
+  return {};
+}
+
 core::Status complete(ReplayArguments& arguments) {
   replay::Options& options = arguments.replay;
   TD_ASSIGN(options.rate, parse_rate(arguments.rate));
@@ -63,6 +73,8 @@ core::Status complete(ReplayArguments& arguments) {
   TD_TRY(parse_if_given(arguments.end, selection.end, core::parse_time));
   TD_TRY(parse_if_given(arguments.start_offset, selection.start_offset_ns, core::parse_duration_ns));
   TD_TRY(parse_if_given(arguments.duration, selection.duration_ns, core::parse_duration_ns));
+  TD_TRY(parse_lanes(arguments.lanes, selection.lanes));
+  TD_ASSIGN(options.max_skew_ns, core::parse_duration_ns(arguments.max_skew));
   TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
   TD_ASSIGN(options.queue_bytes, core::parse_bytes(arguments.queue));
   TD_ASSIGN(options.late_limit_ns, core::parse_duration_ns(arguments.late_limit));
@@ -79,8 +91,8 @@ class StatusLine {
  public:
   void show(const replay::Status& status) {
     if (!told_endpoints_) {
-      fmt::print(stderr, "replay on {}, session on {}{}\n", status.endpoint, status.session_endpoint,
-                 status.waiting_for_subscribers ? ": waiting for subscribers" : "");
+      fmt::print(stderr, "replay on {}, session on {}{}\n", fmt::join(status.endpoints, " and "),
+                 status.session_endpoint, status.waiting_for_subscribers ? ": waiting for subscribers" : "");
       told_endpoints_ = true;
     }
     if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
@@ -111,7 +123,9 @@ class StatusLine {
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
-  if (!transport::is_within_process(arguments.replay.endpoint)) return replay::run(arguments.replay, stop, on_status);
+  const std::vector<std::string>& endpoints = arguments.replay.endpoints;
+  const bool is_embedded = std::ranges::any_of(endpoints, transport::is_within_process);
+  if (!is_embedded) return replay::run(arguments.replay, stop, on_status);
   Totals totals;
   TD_ASSIGN(replay::Embedded embedded,
             replay::run_embedded(
@@ -143,6 +157,7 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("--topics", selection.topics, "Only these topics (exact names, separated by commas)")
       ->delimiter(',');
   command.add_option("-e,--regex", selection.regex, "Topics whose name has a match of this regular expression");
+  command.add_option("--lanes", arguments.lanes, "Only these lanes, e.g. 0-7,12");
   command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
 }
 
@@ -155,10 +170,19 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       "replay", "Sends a tape to subscribers, as fast as it goes or in time, and collects their receipts");
   command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
   command
-      ->add_option("--to", options.endpoint,
-                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; inproc://NAME is a "
-                   "Black Box in this process")
-      ->required();
+      ->add_option("--to", options.endpoints,
+                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; commas name one for each shard, and "
+                   "a further --to is another copy; inproc://NAME is a Black Box in this process")
+      ->required()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--shards", options.shards,
+                      "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
+                      "endpoint stands for the ports from it on)");
+  command
+      ->add_option("--max-skew", arguments->max_skew,
+                   "How far a shard may be ahead of the slowest at full speed, in tape time")
+      ->capture_default_str();
   command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
       ->capture_default_str();
   add_selection_options(*command, *arguments);

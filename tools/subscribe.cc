@@ -18,6 +18,8 @@ using Json = nlohmann::ordered_json;
 struct SubscribeOptions {
   blackbox::Options box;
   std::string dispatch = "by-lane";
+  std::string on_throw = "stop";
+  std::string stall = "10s";
   std::string silence = "10s";
   std::string queue = "64MiB";
   bool json = false;
@@ -69,6 +71,25 @@ void print_for_people(const blackbox::Outcome& outcome, const Totals& totals) {
   }
 }
 
+// Tells of workers that have had a frame in hand for long: once, and again whenever it is twice as long.
+class StallTeller {
+ public:
+  void tell(const blackbox::Status& status) {
+    next_ns_.resize(status.workers.size());
+    for (size_t i = 0; i < status.workers.size(); ++i) {
+      const blackbox::Status::Worker& worker = status.workers[i];
+      if (worker.stalled_ns == 0) next_ns_[i] = 0;
+      if (worker.stalled_ns == 0 || worker.stalled_ns < next_ns_[i]) continue;
+      fmt::print(stderr, "worker {} has been busy for {} with {}\n", i, core::format_duration(worker.stalled_ns),
+                 worker.in_hand);
+      next_ns_[i] = 2 * worker.stalled_ns;
+    }
+  }
+
+ private:
+  std::vector<int64_t> next_ns_;  // by worker
+};
+
 core::ExitCode exit_code(const blackbox::Outcome& outcome) {
   if (outcome.interrupted) return core::ExitCode::kInterrupted;
   const bool refuted = outcome.acknowledged && !outcome.equal;
@@ -79,12 +100,16 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   const core::StopFlag& stop = core::stop_on_signals();
   options.box.dispatch = options.dispatch == "any" ? blackbox::Dispatch::kAny : blackbox::Dispatch::kByLane;
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
+  options.box.on_throw = options.on_throw == "go-on" ? blackbox::OnThrow::kGoOn : blackbox::OnThrow::kStop;
+  TD_ASSIGN(options.box.stall_ns, core::parse_duration_ns(options.stall));
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
   blackbox::keep_message_memory();
   Totals totals;
+  StallTeller stalls;
   TD_ASSIGN(const blackbox::Outcome outcome,
             blackbox::run(
-                options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop));
+                options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop,
+                [&](const blackbox::Status& status) { stalls.tell(status); }));
   options.json ? print_json(outcome, totals) : print_for_people(outcome, totals);
   return exit_code(outcome);
 }
@@ -95,12 +120,24 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   auto options = std::make_shared<SubscribeOptions>();
   CLI::App* command =
       program.add_subcommand("subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
-  command->add_option("ENDPOINT", options->box.endpoint, "Of the replay: tcp://HOST:PORT or ipc://PATH")->required();
+  command
+      ->add_option("ENDPOINT", options->box.endpoint,
+                   "Of the replay: tcp://HOST:PORT or ipc://PATH; one for each of its shards, separated by commas")
+      ->required();
+  command->add_option("--subscribers", options->box.subscribers,
+                      "SUB threads, to which the endpoints are dealt (default: one for each endpoint)");
   command->add_option("--workers", options->box.workers, "Worker threads")->capture_default_str();
   command
       ->add_option("--dispatch", options->dispatch,
                    "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
       ->check(CLI::IsMember({"by-lane", "any"}))
+      ->capture_default_str();
+  command
+      ->add_option("--on-throw", options->on_throw,
+                   "When a handler throws: stop: end with an error; go-on: count it and go on with the next block")
+      ->check(CLI::IsMember({"stop", "go-on"}))
+      ->capture_default_str();
+  command->add_option("--stall", options->stall, "Tell of a worker that has had one frame in hand for so long")
       ->capture_default_str();
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")

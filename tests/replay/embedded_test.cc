@@ -166,7 +166,7 @@ TEST_F(EmbeddedTest, WhatCannotBeEndsBothSidesWithTheReason) {
   const auto no_workers = play();
   ASSERT_FALSE(no_workers);
   EXPECT_THAT(no_workers.error().message, HasSubstr("workers"));
-  options_.endpoint = "tcp://127.0.0.1:0";
+  options_.endpoints = {"tcp://127.0.0.1:0"};
   const auto not_within = play();
   ASSERT_FALSE(not_within);
   EXPECT_EQ(not_within.error().code, core::ExitCode::kUsage);
@@ -175,7 +175,7 @@ TEST_F(EmbeddedTest, WhatCannotBeEndsBothSidesWithTheReason) {
 
 TEST_F(EmbeddedTest, InprocBetweenProcessesIsRefused) {
   make_tape();
-  options_.endpoint = "inproc://x";
+  options_.endpoints = {"inproc://x"};
   EXPECT_EQ(run(options_, stop_, {}).error().code, core::ExitCode::kUsage);
   box_.endpoint = "inproc://x";
   const auto make_none = [](unsigned) { return std::unique_ptr<blackbox::Handler>(); };
