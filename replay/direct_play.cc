@@ -32,7 +32,11 @@ void run_all(const Workers& workers, const Options& options, const OnStatus& on_
   std::unique_lock lock(mutex);
   do {
     status.records = 0;
-    for (const auto& worker : workers) status.records += worker->records();
+    status.shards.clear();
+    for (const auto& worker : workers) {
+      status.records += worker->records();
+      status.shards.push_back({.records = worker->records()});
+    }
     if (on_status) on_status(status);
   } while (!ended.wait_for(lock, kStatusInterval, [&] { return running == 0; }));
   lock.unlock();

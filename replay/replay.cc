@@ -164,15 +164,22 @@ class Replay {
 
   void watch() {
     clock_.sleep_until(clock_.monotonic_ns() + kPoll_ns, core::StopFlag());
-    if (!on_status_ || clock_.monotonic_ns() < next_status_ns_) return;
+    if (clock_.monotonic_ns() < next_status_ns_) return;
     next_status_ns_ = clock_.monotonic_ns() + kStatusInterval_ns;
+    tell_status();
+  }
+
+  void tell_status() {
+    if (!on_status_) return;
     status_.joined = session_.joined();
     status_.waiting_for_subscribers = all([](const Shard& shard) { return shard.is_waiting(); });
     status_.slowest = session_.slowest();
     status_.records = 0;
     status_.held_back_ns = 0;
+    status_.shards.clear();
     for (const auto& shard : shards_) {
-      status_.records += shard->publisher().records();
+      status_.shards.push_back(shard->status());
+      status_.records += status_.shards.back().records;
       status_.held_back_ns = std::max(status_.held_back_ns, shard->publisher().held_back_ns());
     }
     on_status_(status_);
@@ -188,6 +195,7 @@ class Replay {
       watch();
     }
     settled_ns_ = clock_.monotonic_ns();
+    tell_status();  // the last, and so of all
   }
 
   Report report() {

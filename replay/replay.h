@@ -47,6 +47,12 @@ struct Options {
 
 // What to tell the user while it runs; called on the caller's thread, about each 100 ms.
 struct Status {
+  struct Shard {
+    uint64_t records = 0;
+    uint64_t record_bytes = 0;
+    uint64_t queued = 0;       // runs read, and not yet sent by ZeroMQ
+    int64_t held_back_ns = 0;  // in all, for subscribers
+  };
   std::vector<std::string> endpoints;  // as in Options, with the ports that they got
   std::string session_endpoint;
   size_t joined = 0;
@@ -54,6 +60,7 @@ struct Status {
   int64_t held_back_ns = 0;  // how long the present send has waited for `slowest`
   std::string slowest;
   bool waiting_for_subscribers = false;
+  std::vector<Shard> shards{};
 };
 using OnStatus = std::function<void(const Status&)>;
 

@@ -133,6 +133,13 @@ bool Shard::wait_for_slower_shards(uint64_t position) {
   return true;
 }
 
+Status::Shard Shard::status() const {
+  return {.records = publisher_.records(),
+          .record_bytes = publisher_.record_bytes(),
+          .queued = pool_.in_use(),
+          .held_back_ns = static_cast<int64_t>(publisher_.held_back_total_ns()) + publisher_.held_back_ns()};
+}
+
 void Shard::say_the_end() {
   const core::StopFlag never;
   int64_t next_end_ns = 0;

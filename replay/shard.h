@@ -51,6 +51,7 @@ class Shard {
   [[nodiscard]] bool is_waiting() const { return phase_.load(std::memory_order_relaxed) == Phase::kWaiting; }
   [[nodiscard]] bool has_played() const { return phase_.load(std::memory_order_acquire) == Phase::kPlayed; }
   [[nodiscard]] const Publisher& publisher() const { return publisher_; }
+  [[nodiscard]] Status::Shard status() const;
 
   // Once it has played.
   [[nodiscard]] const PacedPlayer* paced() const { return paced_ ? &*paced_ : nullptr; }

@@ -1,7 +1,6 @@
 // `tapedeck replay`: sends a tape to subscribers and ends with their receipts.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,6 +10,7 @@
 #include "engine/core/parse.h"
 #include "replay/embedded.h"
 #include "tools/commands.h"
+#include "tools/live/live_view.h"
 #include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
@@ -36,6 +36,7 @@ struct ReplayArguments {
   std::string lanes;
   std::string silence = "10s";
   std::string report;
+  LiveView::Options live;
   bool json = false;
 };
 
@@ -86,10 +87,25 @@ core::Status complete(ReplayArguments& arguments) {
   return {};
 }
 
-// What a user sees on standard error while it runs: whom it waits for, and a progress line on a terminal.
-class StatusLine {
+Figures figures_of(const replay::Status& status) {
+  Figures figures{.parts = {}, .peers = status.joined, .slowest = status.slowest};
+  for (size_t i = 0; i < status.shards.size(); ++i) {
+    const replay::Status::Shard& shard = status.shards[i];
+    figures.parts.push_back({.name = fmt::format("shard {}", i),
+                             .messages = shard.records,
+                             .bytes = shard.record_bytes,
+                             .queued = shard.queued,
+                             .held_back_ns = shard.held_back_ns});
+  }
+  return figures;
+}
+
+// What a user is told on standard error while it runs: where it listens, and who holds it back.
+class StatusTeller {
  public:
-  void show(const replay::Status& status) {
+  explicit StatusTeller(LiveView& view) : view_(view) {}
+
+  void tell(const replay::Status& status) {
     if (!told_endpoints_) {
       fmt::print(stderr, "replay on {}, session on {}{}\n", fmt::join(status.endpoints, " and "),
                  status.session_endpoint, status.waiting_for_subscribers ? ": waiting for subscribers" : "");
@@ -97,26 +113,17 @@ class StatusLine {
     }
     if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
     if (status.held_back_ns >= next_held_back_ns_) {
-      clear();
+      view_.clear();
       fmt::print(stderr, "held back for {} by {}\n", core::format_duration(status.held_back_ns),
                  status.slowest.empty() ? "a subscriber that has not said who it is" : status.slowest);
       next_held_back_ns_ = status.held_back_ns + kHeldBackToldAgain_ns;
     }
-    if (is_terminal_ && !status.waiting_for_subscribers) {
-      fmt::print(stderr, "\r{} records sent to {} subscribers\033[K", core::format_count(status.records),
-                 status.joined);
-      shown_ = true;
-    }
-  }
-  void clear() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-    shown_ = false;
+    if (!status.waiting_for_subscribers) view_.show(figures_of(status));
   }
 
  private:
-  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  LiveView& view_;
   bool told_endpoints_ = false;
-  bool shown_ = false;
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };
 
@@ -138,10 +145,12 @@ core::Result<ExitCode> run(ReplayArguments arguments) {
   const core::StopFlag& stop = core::stop_on_signals();
   TD_TRY(complete(arguments));
   const int64_t late_limit_ns = arguments.replay.late_limit_ns;
-  StatusLine line;
+  LiveView view("replay", "sent");
+  TD_TRY(view.open(arguments.live));
+  StatusTeller teller(view);
   TD_ASSIGN(const replay::Report report,
-            replay_to_endpoint(arguments, stop, [&line](const replay::Status& status) { line.show(status); }));
-  line.clear();
+            replay_to_endpoint(arguments, stop, [&teller](const replay::Status& status) { teller.tell(status); }));
+  TD_TRY(view.finish());
   const std::string json = to_json(report, late_limit_ns) + "\n";
   fmt::print("{}", arguments.json ? json : to_text(report, late_limit_ns));
   if (!arguments.report.empty()) TD_TRY(core::replace_text_file(arguments.report, json));
@@ -212,6 +221,7 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--io-cpu", options.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
   command->add_option("--workers", arguments->box.workers, "With inproc://: worker threads of the Black Box")
       ->capture_default_str();
+  LiveView::add_options(*command, arguments->live);
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
   command->callback([arguments, &exit] {

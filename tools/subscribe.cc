@@ -1,6 +1,7 @@
 // `tapedeck subscribe`: a Black Box on the command line. Its handler reads every byte of every payload and adds it up.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "engine/blackbox/black_box.h"
 #include "engine/core/parse.h"
 #include "tools/commands.h"
+#include "tools/live/live_view.h"
 #include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
@@ -22,6 +24,7 @@ struct SubscribeOptions {
   std::string stall = "10s";
   std::string silence = "10s";
   std::string queue = "64MiB";
+  LiveView::Options live;
   bool json = false;
 };
 
@@ -71,15 +74,43 @@ void print_for_people(const blackbox::Outcome& outcome, const Totals& totals) {
   }
 }
 
+// The messages of the SUB threads are counted where workers have handled them; the frames in between wait there.
+Figures figures_of(const blackbox::Status& status) {
+  Figures figures;
+  uint64_t queued = 0;
+  for (const auto& subscriber : status.subscribers) queued += subscriber.frames;
+  for (const auto& worker : status.workers) queued -= std::min(worker.frames, queued);
+  for (size_t i = 0; i < status.subscribers.size(); ++i) {
+    const blackbox::Status::Subscriber& subscriber = status.subscribers[i];
+    figures.parts.push_back({.name = fmt::format("sub {}", i),
+                             .messages = subscriber.records,
+                             .bytes = subscriber.bytes,
+                             .queued = i == 0 ? queued : 0,
+                             .in_total = false});
+  }
+  const blackbox::Status::Worker* slowest = nullptr;
+  for (size_t i = 0; i < status.workers.size(); ++i) {
+    const blackbox::Status::Worker& worker = status.workers[i];
+    figures.parts.push_back(
+        {.name = fmt::format("worker {}", i), .messages = worker.records, .bytes = worker.record_bytes});
+    if (slowest == nullptr || worker.records < slowest->records) {
+      slowest = &worker;
+      figures.slowest = figures.parts.back().name;
+    }
+  }
+  return figures;
+}
+
 // Tells of workers that have had a frame in hand for long: once, and again whenever it is twice as long.
 class StallTeller {
  public:
-  void tell(const blackbox::Status& status) {
+  void tell(const blackbox::Status& status, LiveView& view) {
     next_ns_.resize(status.workers.size());
     for (size_t i = 0; i < status.workers.size(); ++i) {
       const blackbox::Status::Worker& worker = status.workers[i];
       if (worker.stalled_ns == 0) next_ns_[i] = 0;
       if (worker.stalled_ns == 0 || worker.stalled_ns < next_ns_[i]) continue;
+      view.clear();
       fmt::print(stderr, "worker {} has been busy for {} with {}\n", i, core::format_duration(worker.stalled_ns),
                  worker.in_hand);
       next_ns_[i] = 2 * worker.stalled_ns;
@@ -106,10 +137,16 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   blackbox::keep_message_memory();
   Totals totals;
   StallTeller stalls;
+  LiveView view("subscribe", "received");
+  TD_TRY(view.open(options.live));
   TD_ASSIGN(const blackbox::Outcome outcome,
             blackbox::run(
                 options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop,
-                [&](const blackbox::Status& status) { stalls.tell(status); }));
+                [&](const blackbox::Status& status) {
+                  stalls.tell(status, view);
+                  if (status.joined) view.show(figures_of(status));
+                }));
+  TD_TRY(view.finish());
   options.json ? print_json(outcome, totals) : print_for_people(outcome, totals);
   return exit_code(outcome);
 }
@@ -144,6 +181,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   command->add_option("--io-cpu", options->box.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
   command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
+  LiveView::add_options(*command, options->live);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {
     const auto result = run(*options);

@@ -154,17 +154,27 @@ class Box {
 
   void tell_status() {
     const int64_t now_ns = clock_.monotonic_ns();
-    if (!on_status_ || now_ns < next_status_ns_) return;
+    if (now_ns < next_status_ns_) return;
     next_status_ns_ = now_ns + kStatusInterval_ns;
-    Status status{.joined = session_ != nullptr, .shards = {}, .workers = {}};
-    for (const auto& s : subscribers_) status.shards.push_back({.frames = s->frames(), .bytes = s->bytes()});
+    tell_status_at(now_ns);
+  }
+
+  void tell_status_at(int64_t now_ns) const {
+    if (!on_status_) return;
+    Status status{.joined = session_ != nullptr, .subscribers = {}, .workers = {}};
+    for (const auto& s : subscribers_) {
+      status.subscribers.push_back({.frames = s->frames(), .records = s->records(), .bytes = s->bytes()});
+    }
     for (const auto& worker : workers_) status.workers.push_back(status_of(*worker, now_ns));
     on_status_(status);
   }
 
   [[nodiscard]] Status::Worker status_of(const Worker& worker, int64_t now_ns) const {
-    Status::Worker status{
-        .frames = worker.frames(), .records = worker.records(), .throws = worker.throws(), .in_hand = {}};
+    Status::Worker status{.frames = worker.frames(),
+                          .records = worker.records(),
+                          .record_bytes = worker.record_bytes(),
+                          .throws = worker.throws(),
+                          .in_hand = {}};
     const Worker::InHand in_hand = worker.in_hand();
     if (in_hand.since_ns == 0 || now_ns - in_hand.since_ns < options_.stall_ns) return status;
     status.stalled_ns = now_ns - in_hand.since_ns;
@@ -183,6 +193,7 @@ class Box {
       keep_session(std::chrono::milliseconds(1));
       tell_status();
     }
+    tell_status_at(clock_.monotonic_ns());  // the last, and so of all
   }
 
   core::Result<Outcome> conclude() {

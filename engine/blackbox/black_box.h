@@ -67,20 +67,22 @@ struct Options {
 
 // What a box does while it runs; told on the caller's thread, about each 100 ms.
 struct Status {
-  struct Shard {  // what a SUB thread has dispatched
+  struct Subscriber {  // what a SUB thread has dispatched
     uint64_t frames = 0;
+    uint64_t records = 0;
     uint64_t bytes = 0;
   };
   struct Worker {
     uint64_t frames = 0;
     uint64_t records = 0;
+    uint64_t record_bytes = 0;
     uint64_t throws = 0;     // of its handler
     int64_t stalled_ns = 0;  // in one call of its handler; 0 while below Options::stall_ns
     std::string in_hand;     // where it stalls: lane and wire sequence
   };
   bool joined = false;  // the replay
-  std::vector<Shard> shards;
-  std::vector<Worker> workers;
+  std::vector<Subscriber> subscribers{};
+  std::vector<Worker> workers{};
 };
 using OnStatus = std::function<void(const Status&)>;
 

@@ -89,6 +89,7 @@ void Subscriber::dispatch(zmq::message_t message) {
     if (context_.stop.requested()) return;
   }
   bytes_.add(bytes);
+  records_.add(envelope.record_count);
   frames_.add(1);
 }
 

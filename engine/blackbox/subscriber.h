@@ -41,8 +41,9 @@ class Subscriber {
 
   // From any thread, while it runs.
   [[nodiscard]] Ending ending() const { return ending_.load(std::memory_order_acquire); }
-  [[nodiscard]] uint64_t frames() const { return frames_.get(); }  // dispatched
-  [[nodiscard]] uint64_t bytes() const { return bytes_.get(); }    // of them
+  [[nodiscard]] uint64_t frames() const { return frames_.get(); }    // dispatched
+  [[nodiscard]] uint64_t records() const { return records_.get(); }  // in them, by their envelopes
+  [[nodiscard]] uint64_t bytes() const { return bytes_.get(); }
   // A sign of life of the replay came another way.
   void note_sign_of_life() { heard_ns_.store(context_.clock.monotonic_ns(), std::memory_order_relaxed); }
 
@@ -85,6 +86,7 @@ class Subscriber {
 
   // Written by this thread alone, on a cache line of their own.
   alignas(64) core::Counter frames_;
+  core::Counter records_;
   core::Counter bytes_;
 };
 

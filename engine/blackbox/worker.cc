@@ -50,7 +50,7 @@ void Worker::handle_frame(core::Bytes frame) {
   in_hand_since_ns_.store(context_.clock.monotonic_ns(), std::memory_order_relaxed);
   RunPiece piece;
   handle_run(envelope, transport::run_of(frame), piece);
-  record_bytes_ += piece.record_bytes;
+  record_bytes_.add(piece.record_bytes);
   records_lost_ += envelope.record_count - piece.digest.records;
   records_.add(piece.digest.records);
   context_.accounts.add(core::Lane(envelope.lane), envelope.wire_sequence, envelope.record_count, piece);

@@ -38,6 +38,7 @@ class Worker {
 
   [[nodiscard]] uint64_t frames() const { return frames_.load(std::memory_order_acquire); }
   [[nodiscard]] uint64_t records() const { return records_.get(); }
+  [[nodiscard]] uint64_t record_bytes() const { return record_bytes_.get(); }
   [[nodiscard]] uint64_t throws() const { return throws_.get(); }
   // The frame that it has in hand: since when (monotonic, 0 if none), and what it is.
   struct InHand {
@@ -48,7 +49,6 @@ class Worker {
   [[nodiscard]] InHand in_hand() const;
 
   // After frames() says that all frames given to it are done, by whoever read that.
-  [[nodiscard]] uint64_t record_bytes() const { return record_bytes_; }
   [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
   [[nodiscard]] uint64_t damaged_blocks() const { return damaged_blocks_; }
   [[nodiscard]] const core::Histogram& lateness() const { return lateness_; }
@@ -64,7 +64,6 @@ class Worker {
   std::unique_ptr<Handler> handler_;
   tape::BlockOpener opener_;
   core::Histogram lateness_;
-  uint64_t record_bytes_ = 0;
   uint64_t records_lost_ = 0;
   uint64_t damaged_blocks_ = 0;
   std::string first_throw_;
@@ -72,6 +71,7 @@ class Worker {
   // Written by this worker alone, on a cache line of their own. The release of frames_ publishes everything above.
   alignas(64) std::atomic<uint64_t> frames_{0};
   core::Counter records_;
+  core::Counter record_bytes_;
   core::Counter throws_;
   std::atomic<int64_t> in_hand_since_ns_{0};
   std::atomic<uint16_t> in_hand_lane_{0};

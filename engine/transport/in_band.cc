@@ -42,16 +42,16 @@ Message encode(const Announcement& a) {
 core::Result<Announcement> decode_announcement(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kAnnouncementPrefix, message));
   TD_ASSIGN(Announcement announcement, parse_json<Announcement>(body, [](const Json& json) {
-    return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
-                        .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
-                        .tape_name = json.at("tape_name").get<std::string>(),
-                        .session_endpoint = json.at("session_endpoint").get<std::string>(),
-                        .shard = core::integer<uint32_t>(json.at("shard")),
-                        .endpoints = json.at("endpoints").get<std::vector<std::string>>(),
-                        .records = core::integer<uint64_t>(json.at("records")),
-                        .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
-                        .paced = json.at("paced").get<bool>()};
-  }));
+              return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
+                                  .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
+                                  .tape_name = json.at("tape_name").get<std::string>(),
+                                  .session_endpoint = json.at("session_endpoint").get<std::string>(),
+                                  .shard = core::integer<uint32_t>(json.at("shard")),
+                                  .endpoints = json.at("endpoints").get<std::vector<std::string>>(),
+                                  .records = core::integer<uint64_t>(json.at("records")),
+                                  .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
+                                  .paced = json.at("paced").get<bool>()};
+            }));
   if (announcement.shard >= announcement.endpoints.size()) {
     return fail("shard {} of {}", announcement.shard, announcement.endpoints.size());
   }
