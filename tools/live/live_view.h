@@ -2,6 +2,7 @@
 // Prometheus. Given the figures often, it draws each time and states rates anew each interval. One thread.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -9,10 +10,6 @@
 
 #include "engine/core/status.h"
 #include "tools/live/figures.h"
-
-namespace CLI {
-class App;
-}
 
 namespace tapedeck::tools {
 
