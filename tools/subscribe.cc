@@ -20,7 +20,6 @@ using Json = nlohmann::ordered_json;
 struct SubscribeOptions {
   blackbox::Options box;
   std::string dispatch = "by-lane";
-  std::string on_throw = "stop";
   std::string stall = "10s";
   std::string silence = "10s";
   std::string queue = "64MiB";
@@ -131,7 +130,6 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   const core::StopFlag& stop = core::stop_on_signals();
   options.box.dispatch = options.dispatch == "any" ? blackbox::Dispatch::kAny : blackbox::Dispatch::kByLane;
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
-  options.box.on_throw = options.on_throw == "go-on" ? blackbox::OnThrow::kGoOn : blackbox::OnThrow::kStop;
   TD_ASSIGN(options.box.stall_ns, core::parse_duration_ns(options.stall));
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
   blackbox::keep_message_memory();
@@ -168,11 +166,6 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->add_option("--dispatch", options->dispatch,
                    "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
       ->check(CLI::IsMember({"by-lane", "any"}))
-      ->capture_default_str();
-  command
-      ->add_option("--on-throw", options->on_throw,
-                   "When a handler throws: stop: end with an error; go-on: count it and go on with the next block")
-      ->check(CLI::IsMember({"stop", "go-on"}))
       ->capture_default_str();
   command->add_option("--stall", options->stall, "Tell of a worker that has had one frame in hand for so long")
       ->capture_default_str();
