@@ -168,35 +168,18 @@ TEST_F(ConvertTest, EntersRecordsThatAreMissingInTheLedger) {
   }
 }
 
-TEST_F(ConvertTest, FailsWhereTopicsOrLossesReadBackAsSomethingElse) {
+TEST_F(ConvertTest, FailsWhereTheLedgerReadsBackAsSomethingElse) {
   write_small_tape(from_, Codec::kNone);
-  const auto expect_refused = [&](const fs::path& name, const std::function<void(std::string&)>& alter,
-                                  const std::string& reason) {
-    fs::remove_all(to_);
-    const auto conversion = try_convert({}, [&](const ConvertProgress& progress) {
-      if (!progress.reads_back || progress.records > 0) return;
-      std::string file = load(to_ / name);
-      alter(file);
-      store(to_ / name, file);
-    });
-    ASSERT_FALSE(conversion);
-    EXPECT_THAT(conversion.error().message, HasSubstr(reason));
-  };
-  const auto sign = [](std::string& file, size_t at) {
-    const auto* const header = reinterpret_cast<const std::byte*>(file.data()) + at;
-    sign_frame(file, at, kHeaderSize + core::load_le<uint32_t>(header + offsetof(BlockHeader, stored_size)));
-  };
-  const auto another_name = [&](std::string& file) {
-    for (size_t at = file.find("TEST/A"); at != std::string::npos; at = file.find("TEST/A", at)) file[at + 5] = 'Z';
-    sign(file, kHeaderSize);
-    sign(file, file.find("TDIX"));
-  };
-  expect_refused(fs::path(lane_folder(Lane(0))) / segment_name(0), another_name, "topic names");
-  const auto another_time = [&](std::string& file) {
-    file[kHeaderSize + kHeaderSize + 24] ^= 1;
-    sign(file, kHeaderSize);
-  };
-  expect_refused(fs::path(kLedgerName), another_time, "another ledger");
+  const auto conversion = try_convert({}, [&](const ConvertProgress& progress) {
+    if (!progress.reads_back || progress.records > 0) return;
+    std::string file = load(to_ / kLedgerName);
+    file[kHeaderSize + kHeaderSize + 24] ^= 1;  // the time of an entry
+    const auto* const header = reinterpret_cast<const std::byte*>(file.data()) + kHeaderSize;
+    sign_frame(file, kHeaderSize, kHeaderSize + core::load_le<uint32_t>(header + offsetof(BlockHeader, stored_size)));
+    store(to_ / kLedgerName, file);
+  });
+  ASSERT_FALSE(conversion);
+  EXPECT_THAT(conversion.error().message, HasSubstr("another ledger"));
 }
 
 TEST_F(ConvertTest, KeepsRecordsWhoseTopicsHaveLostTheirNames) {
