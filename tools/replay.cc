@@ -146,6 +146,21 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
 }
 
+// What would do nothing is refused: whoever asks for it expects something of it.
+core::Status check_endpoint_options(const CLI::App& command, const ReplayArguments& arguments) {
+  const bool is_within = transport::is_within_process(arguments.replay.endpoint);
+  const bool has_queues = !is_within || arguments.rate != "max";
+  const auto refuse_where = [&](bool refused, const char* option, std::string_view where) -> core::Status {
+    if (!refused || command.count(option) == 0) return {};
+    return fail_with(ExitCode::kUsage, "{} does nothing {}: leave it out", option, where);
+  };
+  for (const char* option : {"--session-endpoint", "--io-cpu", "--wait-for", "--on-slow", "--silence"}) {
+    TD_TRY(refuse_where(is_within, option, "with inproc, where the subscriber is in this process"));
+  }
+  TD_TRY(refuse_where(!has_queues, "--queue", "at full speed with inproc, where nothing waits"));
+  return refuse_where(!is_within, "--workers", "but with inproc");
+}
+
 }  // namespace
 
 void add_replay(CLI::App& program, ExitCode& exit) {
@@ -190,8 +205,8 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       ->capture_default_str();
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
-  command->callback([arguments, &exit] {
-    const auto result = run(*arguments);
+  command->callback([arguments, command, &exit] {
+    const auto result = check_endpoint_options(*command, *arguments).and_then([&] { return run(*arguments); });
     exit = result ? *result : report(result.error());
   });
 }
