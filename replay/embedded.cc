@@ -29,6 +29,19 @@ core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Op
   return Embedded{std::move(*report), std::move(*outcome)};
 }
 
+// What `call` throws, as a sentence that begins with `who`; empty if nothing.
+template <class Call>
+std::string words_of(std::string_view who, const Call& call) {
+  try {
+    call();
+    return {};
+  } catch (const std::exception& error) {
+    return fmt::format("{} threw: {}", who, error.what());
+  } catch (...) {
+    return fmt::format("{} threw", who);
+  }
+}
+
 }  // namespace
 
 core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const blackbox::HandlerFactory& make_handler,
@@ -44,9 +57,24 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
   box.endpoint = endpoint;
   replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));
+  // The caller's code is called where it may throw: handlers are made before any thread is.
+  std::vector<std::unique_ptr<blackbox::Handler>> handlers(box.workers);
+  std::string failure = words_of("the handler factory", [&] {
+    for (unsigned i = 0; i < box.workers; ++i) handlers[i] = make_handler(i);
+  });
+  if (!failure.empty()) return core::fail("{}", failure);
+  const auto take_handler = [&handlers](unsigned worker) { return std::move(handlers[worker]); };
+  core::StopFlag stop_all(&stop);
+  const auto tell_status = [&](const Status& status) {
+    if (!on_status || !failure.empty()) return;
+    failure = words_of("the status callback", [&] { on_status(status); });
+    if (!failure.empty()) stop_all.request();
+  };
   const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;
-  return needs_no_wire ? play_direct(replay, box, make_handler, stop, on_status)
-                       : run_over_inproc(replay, box, make_handler, stop, on_status);
+  auto result = needs_no_wire ? play_direct(replay, box, take_handler, stop_all, tell_status)
+                              : run_over_inproc(replay, box, take_handler, stop_all, tell_status);
+  if (!failure.empty()) return core::fail("{}", failure);
+  return result;
 }
 
 }  // namespace tapedeck::replay

@@ -127,12 +127,14 @@ class StatusTeller {
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };
 
+bool is_embedded(const ReplayArguments& arguments) {
+  return std::ranges::any_of(arguments.replay.endpoints, transport::is_within_process);
+}
+
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
-  const std::vector<std::string>& endpoints = arguments.replay.endpoints;
-  const bool is_embedded = std::ranges::any_of(endpoints, transport::is_within_process);
-  if (!is_embedded) return replay::run(arguments.replay, stop, on_status);
+  if (!is_embedded(arguments)) return replay::run(arguments.replay, stop, on_status);
   Totals totals;
   TD_ASSIGN(replay::Embedded embedded,
             replay::run_embedded(
@@ -168,6 +170,21 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("-e,--regex", selection.regex, "Topics whose name has a match of this regular expression");
   command.add_option("--lanes", arguments.lanes, "Only these lanes, e.g. 0-7,12");
   command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
+}
+
+// What would do nothing is refused: whoever asks for it expects something of it.
+core::Status check_endpoint_options(const CLI::App& command, const ReplayArguments& arguments) {
+  const bool is_within = is_embedded(arguments);
+  const bool has_queues = !is_within || arguments.rate != "max";
+  const auto refuse_where = [&](bool refused, const char* option, std::string_view where) -> core::Status {
+    if (!refused || command.count(option) == 0) return {};
+    return fail_with(ExitCode::kUsage, "{} does nothing {}: leave it out", option, where);
+  };
+  for (const char* option : {"--session-endpoint", "--io-cpu", "--wait-for", "--on-slow", "--silence", "--max-skew"}) {
+    TD_TRY(refuse_where(is_within, option, "with inproc, where the subscriber is in this process"));
+  }
+  TD_TRY(refuse_where(!has_queues, "--queue", "at full speed with inproc, where nothing waits"));
+  return refuse_where(!is_within, "--workers", "but with inproc");
 }
 
 }  // namespace
@@ -224,8 +241,8 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   LiveView::add_options(*command, arguments->live);
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
-  command->callback([arguments, &exit] {
-    const auto result = run(*arguments);
+  command->callback([arguments, command, &exit] {
+    const auto result = check_endpoint_options(*command, *arguments).and_then([&] { return run(*arguments); });
     exit = result ? *result : report(result.error());
   });
 }
