@@ -177,15 +177,17 @@ std::vector<std::string> choose_nics(const Topology& topology, const PlanRequest
 std::vector<PlannedThread> threads_of(const Plan& plan) {
   std::vector<PlannedThread> threads;
   for (unsigned i = 0; i < plan.publishers.size(); ++i) {
-    threads.push_back({&plan.publishers[i].io, "io", i});
-    threads.push_back({&plan.publishers[i].thread, "publisher", i});
-    threads.push_back({&plan.publishers[i].reader, "reader", i});
+    const ShardPlace& shard = plan.publishers[i];
+    threads.push_back({&shard.io, "io", i, shard.nic});
+    threads.push_back({&shard.thread, "publisher", i, shard.nic});
+    threads.push_back({&shard.reader, "reader", i, shard.nic});
   }
   for (unsigned i = 0; i < plan.subscribers.size(); ++i) {
-    threads.push_back({&plan.subscribers[i].io, "io", i});
-    threads.push_back({&plan.subscribers[i].thread, "subscriber", i});
+    const ShardPlace& shard = plan.subscribers[i];
+    threads.push_back({&shard.io, "io", i, shard.nic});
+    threads.push_back({&shard.thread, "subscriber", i, shard.nic});
   }
-  for (const ThreadPlace& worker : plan.workers) threads.push_back({&worker, "worker", std::nullopt});
+  for (const ThreadPlace& worker : plan.workers) threads.push_back({&worker, "worker", {}, {}});
   return threads;
 }
 

@@ -52,6 +52,7 @@ struct PlannedThread {
   const ThreadPlace* place;
   std::string_view role;
   std::optional<unsigned> shard;
+  std::string_view nic;  // of its shard; empty: any
 };
 // Shard by shard, publishers first, then the workers. Points into `plan`.
 [[nodiscard]] std::vector<PlannedThread> threads_of(const Plan& plan);

@@ -2,7 +2,9 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <functional>
+#include <sstream>
 #include <utility>
 
 #include "engine/core/file.h"
