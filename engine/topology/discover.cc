@@ -120,7 +120,8 @@ class Reader {
       const unsigned package_number = package == nullptr ? 0 : number_of(packages_, package, [] {});
       const auto node = node_of(core);
       if (node) add_node(*node, package_number);
-      out_.cores.push_back({package_number, node ? (*node)->os_index : 0, cache_of(pu, core, node.value_or(nullptr))});
+      out_.cores.push_back(
+          {package_number, node ? (*node)->os_index : 0, cache_of(pu, core, node.value_or(nullptr), package)});
     });
   }
 
@@ -129,12 +130,19 @@ class Reader {
     out_.nodes.push_back({node->os_index, package, node->attr->numanode.local_memory});
   }
 
-  // Where cores share no cache, those of a node count as if they did.
-  unsigned cache_of(hwloc_obj_t pu, hwloc_obj_t core, hwloc_obj_t node) {
+  // Where cores share no cache, those of a node and package count as if they did.
+  unsigned cache_of(hwloc_obj_t pu, hwloc_obj_t core, hwloc_obj_t node, hwloc_obj_t package) {
     hwloc_obj_t cache = shared_cache_of(pu, core);
-    return number_of(caches_, cache == nullptr ? node : cache, [&] {
-      out_.caches.push_back(cache == nullptr ? Cache{} : Cache{cache->attr->cache.size, cache->attr->cache.depth});
-    });
+    const bool package_is_smaller =
+        node == nullptr || (package != nullptr && hwloc_bitmap_isincluded(package->cpuset, node->cpuset) != 0);
+    return number_of(
+        caches_,
+        cache != nullptr     ? cache
+        : package_is_smaller ? package
+                             : node,
+        [&] {
+          out_.caches.push_back(cache == nullptr ? Cache{} : Cache{cache->attr->cache.size, cache->attr->cache.depth});
+        });
   }
 
   hwloc_topology_t hwloc_;

@@ -8,8 +8,8 @@ namespace tapedeck::topology {
 // Compared field by field: what stands before outweighs all that comes after it.
 struct Occupancy::Cost {
   unsigned threads_on_cpu;
-  bool is_system_core;
   bool shares_core_with_other;
+  bool is_system_core;
   std::array<unsigned, 2> near_and_own;  // in the order that the wish wants
   bool in_other_cache;
 
@@ -68,8 +68,8 @@ Occupancy::Cost Occupancy::cost(const Cpu& cpu, const Wish& wish) const {
     distance = node != nullptr && node->package == core.package ? 1 : 2;
   }
   Cost cost{.threads_on_cpu = threads_on_cpu_[static_cast<size_t>(&cpu - topology_.cpus.data())],
-            .is_system_core = cpu.core == system_core_,
             .shares_core_with_other = cpu.core == wish.other_core_than,
+            .is_system_core = cpu.core == system_core_,
             .near_and_own = {distance, threads_on_core_[*cpu.core]},
             .in_other_cache = wish.cache && *wish.cache != core.cache};
   if (wish.own_core_before_near) std::swap(cost.near_and_own[0], cost.near_and_own[1]);
