@@ -47,8 +47,8 @@ int run_fifo(int priority) {
 Feasible settle(const ThreadPlace& place) {
   Feasible done{place, {}};
   const auto without = [&](const std::string& what, int error, const char* hint) {
-    done.problems.push_back(
-        fmt::format("thread {} {}: {}; it goes on without; {}", place.name, what, core::system_error(error), hint));
+    done.problems.push_back(fmt::format("thread {} {}: {}; it goes on without; {}",
+                                        place.name.empty() ? "?" : place.name, what, core::system_error(error), hint));
   };
   if (!place.name.empty() && pthread_setname_np(pthread_self(), place.name.c_str()) != 0) {
     done.problems.push_back(fmt::format("\"{}\" is longer than the 15 bytes of a thread's name", place.name));
