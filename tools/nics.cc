@@ -48,7 +48,7 @@ core::Status run(bool as_json) {
   if (as_json) {
     Json json = {{"nics", Json::array()}};
     for (const topology::Nic& nic : machine.nics) json["nics"].push_back(to_json(nic));
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
     return {};
   }
   fmt::print("{:<16}{:<6}{:<13}{:<8}{:<6}{:<11}{:<25}{}\n", "NIC", "LINK", "SPEED", "MTU", "NODE", "MULTICAST",
