@@ -53,6 +53,17 @@ core::Status pin_io_threads(zmq::context_t& context, int cpu) {
   return {};
 }
 
+std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place, unsigned shard) {
+  topology::Feasible feasible = topology::feasible_part_of(place);
+  context.set(zmq::ctxopt::thread_name_prefix, static_cast<int>(shard));
+  if (feasible.place.cpu) context.set(zmq::ctxopt::thread_affinity_cpu_add, static_cast<int>(*feasible.place.cpu));
+  if (feasible.place.fifo_priority) {
+    context.set(zmq::ctxopt::thread_sched_policy, SCHED_FIFO);
+    context.set(zmq::ctxopt::thread_priority, *feasible.place.fifo_priority);
+  }
+  return std::move(feasible.problems);
+}
+
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {
   TD_TRY(check_free(endpoint));
   TD_TRY(lend_listener(socket, endpoint));
