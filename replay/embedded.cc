@@ -44,7 +44,10 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
   box.endpoint = endpoint;
   replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));
-  const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;
+  if (replay.ordered && box.workers > 1) {
+    return core::fail_with(core::ExitCode::kUsage, "one order of arrival needs one worker, not {}", box.workers);
+  }
+  const bool needs_no_wire = !replay.rate && !replay.ordered && box.dispatch == blackbox::Dispatch::kByLane;
   return needs_no_wire ? play_direct(replay, box, make_handler, stop, on_status)
                        : run_over_inproc(replay, box, make_handler, stop, on_status);
 }
