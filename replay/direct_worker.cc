@@ -8,7 +8,7 @@ DirectWorker::DirectWorker(const Context& context, const LaneShare& share, std::
     : context_(context),
       share_(share),
       handler_(std::move(handler)),
-      pool_(1, kRunOverhead + run_bytes_max(context.tape, context.selection, context.batch_bytes)) {}
+      pool_(1, kRunOverhead + run_bytes_max(context.tape, !context.selection.is_whole_tape(), context.batch_bytes)) {}
 
 void DirectWorker::run() {
   for (uint32_t pass = 0; context_.passes == 0 || pass < context_.passes; ++pass) {

@@ -57,6 +57,9 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
   box.endpoint = endpoint;
   replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));
+  if (replay.ordered && box.workers > 1) {
+    return core::fail_with(core::ExitCode::kUsage, "one order of arrival needs one worker, not {}", box.workers);
+  }
   // The caller's code is called where it may throw: handlers are made before any thread is.
   std::vector<std::unique_ptr<blackbox::Handler>> handlers(box.workers);
   std::string failure = words_of("the handler factory", [&] {
@@ -70,7 +73,7 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
     failure = words_of("the status callback", [&] { on_status(status); });
     if (!failure.empty()) stop_all.request();
   };
-  const bool needs_no_wire = !replay.rate && box.dispatch == blackbox::Dispatch::kByLane;
+  const bool needs_no_wire = !replay.rate && !replay.ordered && box.dispatch == blackbox::Dispatch::kByLane;
   auto result = needs_no_wire ? play_direct(replay, box, take_handler, stop_all, tell_status)
                               : run_over_inproc(replay, box, take_handler, stop_all, tell_status);
   if (!failure.empty()) return core::fail("{}", failure);

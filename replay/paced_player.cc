@@ -72,6 +72,24 @@ void PacedPlayer::run(const std::function<void()>& keep_house) {
   if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
 }
 
+void PacedPlayer::run_in_order(const std::function<void()>& keep_house) {
+  while (!runs_.exhausted() && !stop_.requested()) {
+    auto next = runs_.pop(transport::kPollInterval);
+    if (!next) continue;
+    if (next->pass + 1 > passes_) start_pass(next->pass);
+    last_due_ = next->order_time;
+    if (!wait_until(deadline_ns(last_due_), keep_house)) break;
+    const int64_t now_ns = clock_.monotonic_ns();
+    tape_clock_.slip_if_late(pass(), last_due_, now_ns, pace_.late_limit_ns);
+    const int64_t due_ns = deadline_ns(last_due_);
+    const uint64_t records = next->piece.records;
+    const auto scheduled_ns = static_cast<uint64_t>(static_cast<int64_t>(clock_.now().value) - now_ns + due_ns);
+    if (!publisher_.send(std::move(*next), scheduled_ns)) break;
+    pacing_.record(static_cast<uint64_t>(std::max<int64_t>(clock_.monotonic_ns() - due_ns, 0)), records);
+  }
+  if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
+}
+
 std::map<core::Lane, uint64_t> PacedPlayer::records_lost() const {
   std::map<core::Lane, uint64_t> lost;
   for (const auto& [id, lane] : lanes_) {

@@ -31,6 +31,8 @@ class PacedPlayer {
   // Until the runs are exhausted or the stop flag is set. `keep_house` is called before every wait and at least each
   // 100 ms.
   void run(const std::function<void()>& keep_house);
+  // The same for runs of records that are due together: each is sent as it comes.
+  void run_in_order(const std::function<void()>& keep_house);
 
   [[nodiscard]] const core::Histogram& pacing() const { return pacing_; }  // lateness of records, in ns
   [[nodiscard]] std::map<core::Lane, uint64_t> records_lost() const;       // in blocks that do not decompress

@@ -95,7 +95,7 @@ class Replay {
         shared_{.options = options,
                 .source = source,
                 .publisher = id_,
-                .run_bytes = run_bytes_max(tape_, selection_, options.batch_bytes),
+                .run_bytes = run_bytes_max(tape_, options.ordered || !selection_.is_whole_tape(), options.batch_bytes),
                 .session = session_,
                 .tape_clock = tape_clock_,
                 .skew = skew_,
@@ -263,7 +263,10 @@ class Replay {
   int64_t settled_ns_ = 0;
 };
 
-core::Status check_shards(const Source& source, size_t shards) {
+core::Status check_shards(const Options& options, const Source& source, size_t shards) {
+  if (options.ordered && shards > 1) {
+    return core::fail_with(ExitCode::kUsage, "one order of arrival needs one shard, not {}", shards);
+  }
   size_t lanes = 0;
   for (const tape::LaneContents& lane : source.tape.lanes()) lanes += source.selection.wants(lane.summary.lane) ? 1 : 0;
   if (shards > 1 && shards > lanes) {
@@ -308,7 +311,7 @@ core::Result<Report> run_in(std::vector<zmq::context_t>& networks, const Options
                             const OnStatus& on_status, const core::Clock& clock) {
   TD_ASSIGN(const Copies copies, parse_copies(options));
   TD_ASSIGN(const Source source, open_source(options));
-  TD_TRY(check_shards(source, copies.front().size()));
+  TD_TRY(check_shards(options, source, copies.front().size()));
   return Replay(options, networks, source, stop, on_status, clock).run(copies, before_close);
 }
 

@@ -33,6 +33,7 @@ struct Options {
   std::string session_endpoint;      // of the session channel; empty: a free port of the same host
   SelectionOptions selection;
   std::optional<double> rate;  // multiple of real time; none: as fast as it goes
+  bool ordered = false;        // in the exact order of arrival over all lanes, record by record, by one shard
   uint32_t passes = 1;         // 0: for ever
   unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
   OnSlow on_slow = OnSlow::kBlock;

@@ -26,13 +26,18 @@ Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& networ
       publisher_(network, shared.options.on_slow, frames_in_queue(), shared.source.tape.id(), shared.publisher,
                  shared.stop, shared.clock),
       read_ahead_(shared.source.tape, lanes, shared.source.selection, shared.options.batch_bytes, shared.options.passes,
-                  shared.source.whole_blocks, pool_, shared.stop) {}
+                  shared.source.whole_blocks, order(), pool_, shared.stop) {}
 
 // Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest.
 size_t Shard::frame_bytes_max() const { return shared_.options.rate ? kSliceBytesMax : shared_.run_bytes; }
 
 int Shard::frames_in_queue() const {
   return static_cast<int>(std::max<size_t>(shared_.options.queue_bytes / frame_bytes_max(), 2));
+}
+
+Order Shard::order() const {
+  if (!shared_.options.ordered) return Order::kOfRuns;
+  return shared_.options.rate ? Order::kOfArrivalByTime : Order::kOfArrival;
 }
 
 // Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
@@ -94,7 +99,7 @@ void Shard::play() {
                         .late_limit_ns = shared_.options.late_limit_ns,
                         .slice_bytes_max = kSliceBytesMax - tape::kHeaderSize},
                    shared_.tape_clock, read_ahead_.runs(), publisher_, shared_.stop, shared_.clock);
-    paced_->run([this] { keep_house(); });
+    shared_.options.ordered ? paced_->run_in_order([this] { keep_house(); }) : paced_->run([this] { keep_house(); });
     passes_ = paced_->passes();
   } else {
     play_at_full_speed();

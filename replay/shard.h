@@ -65,6 +65,7 @@ class Shard {
 
   [[nodiscard]] size_t frame_bytes_max() const;
   [[nodiscard]] int frames_in_queue() const;
+  [[nodiscard]] Order order() const;
   [[nodiscard]] size_t buffers(size_t lanes) const;
   [[nodiscard]] uint64_t position_of(const Run& run) const;
 

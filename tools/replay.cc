@@ -212,6 +212,10 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
       ->capture_default_str();
   add_selection_options(*command, *arguments);
+  command->add_flag(
+      "--ordered", options.ordered,
+      "All lanes in one stream in the exact order of arrival, by one shard; slower, and a subscriber keeps the "
+      "order with one worker only");
   command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
   command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
       ->capture_default_str();
