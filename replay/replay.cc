@@ -79,7 +79,7 @@ core::Result<Copies> parse_copies(const Options& options) {
 class Replay {
  public:
   // run() closes `networks`: one for each shard.
-  Replay(const Options& options, std::vector<zmq::context_t>& networks, const Source& source,
+  Replay(const Options& options, std::vector<zmq::context_t>& networks, core::Notices& notices, const Source& source,
          const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
       : options_(options),
         tape_(source.tape),
@@ -99,6 +99,7 @@ class Replay {
                 .session = session_,
                 .tape_clock = tape_clock_,
                 .skew = skew_,
+                .notices = notices,
                 .start_line = start_line_,
                 .stop = stop,
                 .clock = clock} {
@@ -174,6 +175,7 @@ class Replay {
     status_.joined = session_.joined();
     status_.waiting_for_subscribers = all([](const Shard& shard) { return shard.is_waiting(); });
     status_.slowest = session_.slowest();
+    status_.notices = shared_.notices.all();
     status_.records = 0;
     status_.held_back_ns = 0;
     status_.shards.clear();
@@ -276,6 +278,15 @@ core::Status check_shards(const Options& options, const Source& source, size_t s
   return {};
 }
 
+core::Result<Report> replay_in(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+                               const std::function<void()>& before_close, const core::StopFlag& stop,
+                               const OnStatus& on_status, const core::Clock& clock) {
+  TD_ASSIGN(const Copies copies, parse_copies(options));
+  TD_ASSIGN(const Source source, open_source(options));
+  TD_TRY(check_shards(options, source, copies.front().size()));
+  return Replay(options, networks, notices, source, stop, on_status, clock).run(copies, before_close);
+}
+
 }  // namespace
 
 core::Result<Source> open_source(const Options& options) {
@@ -298,21 +309,22 @@ core::Result<Report> run(const Options& options, const core::StopFlag& stop, con
   TD_TRY(check(options));
   TD_ASSIGN(const Copies copies, parse_copies(options));
   std::vector<zmq::context_t> networks;
+  core::Notices notices;
   for (size_t i = 0; i < copies.front().size(); ++i) {
     zmq::context_t& network = networks.emplace_back(1);
-    if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
+    if (i < options.places.size()) {
+      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
+    }
   }
-  return run_in(
-      networks, options, [] {}, stop, on_status, clock);
+  return replay_in(
+      networks, notices, options, [] {}, stop, on_status, clock);
 }
 
 core::Result<Report> run_in(std::vector<zmq::context_t>& networks, const Options& options,
                             const std::function<void()>& before_close, const core::StopFlag& stop,
                             const OnStatus& on_status, const core::Clock& clock) {
-  TD_ASSIGN(const Copies copies, parse_copies(options));
-  TD_ASSIGN(const Source source, open_source(options));
-  TD_TRY(check_shards(options, source, copies.front().size()));
-  return Replay(options, networks, source, stop, on_status, clock).run(copies, before_close);
+  core::Notices notices;
+  return replay_in(networks, notices, options, before_close, stop, on_status, clock);
 }
 
 }  // namespace tapedeck::replay

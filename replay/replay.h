@@ -11,6 +11,7 @@
 
 #include "engine/core/clock.h"
 #include "engine/core/stop.h"
+#include "engine/topology/plan.h"
 #include "replay/publisher.h"
 #include "replay/report.h"
 #include "replay/selection.h"
@@ -37,7 +38,7 @@ struct Options {
   uint32_t passes = 1;         // 0: for ever
   unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
   OnSlow on_slow = OnSlow::kBlock;
-  std::optional<int> io_cpu;  // pins ZeroMQ's I/O thread to this CPU
+  std::vector<topology::ShardPlace> places{};  // of the shards' threads; free beyond them
   ReadMode read_mode = ReadMode::kAuto;
   uint64_t batch_bytes = 1u << 20;       // of a run; 4 KiB to 64 MiB
   uint64_t queue_bytes = 64u << 20;      // that wait for each subscriber. When they are full: see on_slow.
@@ -61,6 +62,7 @@ struct Status {
   int64_t held_back_ns = 0;  // how long the present send has waited for `slowest`
   std::string slowest;
   bool waiting_for_subscribers = false;
+  std::vector<std::string> notices{};  // sentences: what of the places could not be taken. Grows
   std::vector<Shard> shards{};
 };
 using OnStatus = std::function<void(const Status&)>;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "engine/topology/pinning.h"
+
 namespace tapedeck::replay {
 namespace {
 
@@ -47,7 +49,13 @@ size_t Shard::buffers(size_t lanes) const {
   return in_flight + (shared_.options.rate ? lanes + kRunsAheadOfLanes : 0);
 }
 
+const topology::ShardPlace* Shard::place() const {
+  const auto& places = shared_.options.places;
+  return number_ < places.size() ? &places[number_] : nullptr;
+}
+
 void Shard::run() {
+  if (place() != nullptr) shared_.notices.add(topology::take_place(place()->thread));
   const bool go = wait_for_subscribers();
   if (!go) shared_.start_line.count_down();
   if (go) play();
@@ -86,7 +94,10 @@ void Shard::keep_house() {
 
 void Shard::play() {
   core::use_exact_timers();
-  std::thread read_ahead_thread([this] { read_ahead_.run(); });
+  std::thread read_ahead_thread([this] {
+    if (place() != nullptr) shared_.notices.add(topology::take_place(place()->reader));
+    read_ahead_.run();
+  });
   while (!read_ahead_.runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
   }
   shared_.start_line.arrive_and_wait();

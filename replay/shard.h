@@ -7,6 +7,7 @@
 #include <latch>
 #include <vector>
 
+#include "engine/core/notices.h"
 #include "replay/paced_player.h"
 #include "replay/publisher.h"
 #include "replay/read_ahead.h"
@@ -25,6 +26,7 @@ struct SharedByShards {
   const SessionServer& session;
   TapeClock& tape_clock;
   SkewLimit& skew;
+  core::Notices& notices;
   std::latch& start_line;  // each shard arrives at it once, with its first run at hand
   const core::StopFlag& stop;
   const core::Clock& clock;
@@ -69,6 +71,7 @@ class Shard {
   [[nodiscard]] size_t buffers(size_t lanes) const;
   [[nodiscard]] uint64_t position_of(const Run& run) const;
 
+  [[nodiscard]] const topology::ShardPlace* place() const;
   [[nodiscard]] bool wait_for_subscribers();
   void greet_new_ones();
   void keep_house();

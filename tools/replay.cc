@@ -11,6 +11,7 @@
 #include "replay/embedded.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/placement.h"
 #include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
@@ -33,6 +34,9 @@ struct ReplayArguments {
   std::string queue = "64MiB";
   std::string late_limit = "100ms";
   std::string max_skew = "10s";
+  std::string shards;
+  std::string workers;
+  std::string plan;
   std::string lanes;
   std::string silence = "10s";
   std::string report;
@@ -66,6 +70,29 @@ core::Status parse_lanes(const std::string& text, std::vector<core::Lane>& lanes
   return {};
 }
 
+unsigned endpoints_in(const std::string& list) { return static_cast<unsigned>(std::ranges::count(list, ',')) + 1; }
+
+bool is_embedded(const ReplayArguments& arguments) {
+  return std::ranges::any_of(arguments.replay.endpoints, transport::is_within_process);
+}
+
+// Numbers of shards and workers, and where their threads run.
+core::Status place(ReplayArguments& arguments) {
+  TD_ASSIGN(PlannedCount shards, parse_planned_count(arguments.shards, "--shards"));
+  TD_ASSIGN(const PlannedCount workers, parse_planned_count(arguments.workers, "--workers"));
+  arguments.replay.shards = shards.number;
+  arguments.box.workers = workers.number.value_or(1);
+  if (!shards.is_auto && !shards.number) shards.number = endpoints_in(arguments.replay.endpoints.front());
+  const auto role = is_embedded(arguments) ? topology::Role::kBoth : topology::Role::kPublisher;
+  TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(arguments.plan, role, shards, workers));
+  if (!plan) return {};
+  if (shards.is_auto) arguments.replay.shards = static_cast<unsigned>(plan->publishers.size());
+  if (workers.is_auto) arguments.box.workers = static_cast<unsigned>(plan->workers.size());
+  arguments.replay.places = std::move(plan->publishers);
+  arguments.box.worker_places = std::move(plan->workers);
+  return {};
+}
+
 core::Status complete(ReplayArguments& arguments) {
   replay::Options& options = arguments.replay;
   TD_ASSIGN(options.rate, parse_rate(arguments.rate));
@@ -74,6 +101,7 @@ core::Status complete(ReplayArguments& arguments) {
   TD_TRY(parse_if_given(arguments.end, selection.end, core::parse_time));
   TD_TRY(parse_if_given(arguments.start_offset, selection.start_offset_ns, core::parse_duration_ns));
   TD_TRY(parse_if_given(arguments.duration, selection.duration_ns, core::parse_duration_ns));
+  TD_TRY(place(arguments));
   TD_TRY(parse_lanes(arguments.lanes, selection.lanes));
   TD_ASSIGN(options.max_skew_ns, core::parse_duration_ns(arguments.max_skew));
   TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
@@ -111,6 +139,8 @@ class StatusTeller {
                  status.session_endpoint, status.waiting_for_subscribers ? ": waiting for subscribers" : "");
       told_endpoints_ = true;
     }
+    if (notices_.has_new(status.notices)) view_.clear();
+    notices_.tell(status.notices);
     if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
     if (status.held_back_ns >= next_held_back_ns_) {
       view_.clear();
@@ -123,13 +153,10 @@ class StatusTeller {
 
  private:
   LiveView& view_;
+  NoticeTeller notices_;
   bool told_endpoints_ = false;
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };
-
-bool is_embedded(const ReplayArguments& arguments) {
-  return std::ranges::any_of(arguments.replay.endpoints, transport::is_within_process);
-}
 
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
@@ -180,7 +207,7 @@ core::Status check_endpoint_options(const CLI::App& command, const ReplayArgumen
     if (!refused || command.count(option) == 0) return {};
     return fail_with(ExitCode::kUsage, "{} does nothing {}: leave it out", option, where);
   };
-  for (const char* option : {"--session-endpoint", "--io-cpu", "--wait-for", "--on-slow", "--silence", "--max-skew"}) {
+  for (const char* option : {"--session-endpoint", "--wait-for", "--on-slow", "--silence", "--max-skew"}) {
     TD_TRY(refuse_where(is_within, option, "with inproc, where the subscriber is in this process"));
   }
   TD_TRY(refuse_where(!has_queues, "--queue", "at full speed with inproc, where nothing waits"));
@@ -202,9 +229,9 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       ->required()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--shards", options.shards,
+  command->add_option("--shards", arguments->shards,
                       "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
-                      "endpoint stands for the ports from it on)");
+                      "endpoint stands for the ports from it on); auto: as many as the plan has");
   command
       ->add_option("--max-skew", arguments->max_skew,
                    "How far a shard may be ahead of the slowest at full speed, in tape time")
@@ -239,9 +266,9 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
       ->capture_default_str();
   command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
-  command->add_option("--io-cpu", options.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
-  command->add_option("--workers", arguments->box.workers, "With inproc://: worker threads of the Black Box")
-      ->capture_default_str();
+  add_plan_option(*command, arguments->plan);
+  command->add_option("--workers", arguments->workers,
+                      "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");
   LiveView::add_options(*command, arguments->live);
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");

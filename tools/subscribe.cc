@@ -10,6 +10,7 @@
 #include "engine/core/parse.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/placement.h"
 #include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
@@ -23,6 +24,8 @@ struct SubscribeOptions {
   std::string stall = "10s";
   std::string silence = "10s";
   std::string queue = "64MiB";
+  std::string workers;
+  std::string plan;
   LiveView::Options live;
   bool json = false;
 };
@@ -120,6 +123,21 @@ class StallTeller {
   std::vector<int64_t> next_ns_;  // by worker
 };
 
+// The number of workers, and where the threads run.
+core::Status place(SubscribeOptions& options) {
+  TD_ASSIGN(const PlannedCount workers, parse_planned_count(options.workers, "--workers"));
+  options.box.workers = workers.number.value_or(1);
+  const auto endpoints = static_cast<unsigned>(std::ranges::count(options.box.endpoint, ',')) + 1;
+  const unsigned subscribers = options.box.subscribers == 0 ? endpoints : options.box.subscribers;
+  TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(options.plan, topology::Role::kSubscriber,
+                                                               {.is_auto = false, .number = subscribers}, workers));
+  if (!plan) return {};
+  if (workers.is_auto) options.box.workers = static_cast<unsigned>(plan->workers.size());
+  options.box.places = std::move(plan->subscribers);
+  options.box.worker_places = std::move(plan->workers);
+  return {};
+}
+
 core::ExitCode exit_code(const blackbox::Outcome& outcome) {
   if (outcome.interrupted) return core::ExitCode::kInterrupted;
   const bool refuted = outcome.acknowledged && !outcome.equal;
@@ -132,15 +150,19 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
   TD_ASSIGN(options.box.stall_ns, core::parse_duration_ns(options.stall));
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
+  TD_TRY(place(options));
   blackbox::keep_message_memory();
   Totals totals;
   StallTeller stalls;
+  NoticeTeller notices;
   LiveView view("subscribe", "received");
   TD_TRY(view.open(options.live));
   TD_ASSIGN(const blackbox::Outcome outcome,
             blackbox::run(
                 options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop,
                 [&](const blackbox::Status& status) {
+                  if (notices.has_new(status.notices)) view.clear();
+                  notices.tell(status.notices);
                   stalls.tell(status, view);
                   if (status.joined) view.show(figures_of(status));
                 }));
@@ -161,7 +183,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->required();
   command->add_option("--subscribers", options->box.subscribers,
                       "SUB threads, to which the endpoints are dealt (default: one for each endpoint)");
-  command->add_option("--workers", options->box.workers, "Worker threads")->capture_default_str();
+  command->add_option("--workers", options->workers, "Worker threads (default: 1); auto: as many as the plan has");
   command
       ->add_option("--dispatch", options->dispatch,
                    "by-lane: a lane keeps to one worker and so its order; any: the next free worker")
@@ -172,7 +194,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
       ->capture_default_str();
-  command->add_option("--io-cpu", options->box.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
+  add_plan_option(*command, options->plan);
   command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
   LiveView::add_options(*command, options->live);
   command->add_flag("--json", options->json, "Print one JSON object");

@@ -11,7 +11,9 @@
 #include "engine/blackbox/session_client.h"
 #include "engine/blackbox/subscriber.h"
 #include "engine/blackbox/worker.h"
+#include "engine/core/notices.h"
 #include "engine/core/parse.h"
+#include "engine/topology/pinning.h"
 
 namespace tapedeck::blackbox {
 namespace {
@@ -31,9 +33,11 @@ std::string default_name() {
 class Box {
  public:
   // `networks`: one for each SUB thread, to which the endpoints are dealt.
-  Box(std::vector<zmq::context_t>& networks, const Options& options, std::vector<transport::Endpoint> endpoints,
-      const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
+  Box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+      std::vector<transport::Endpoint> endpoints, const core::StopFlag& stop, const OnStatus& on_status,
+      const core::Clock& clock)
       : networks_(networks),
+        notices_(notices),
         options_(options),
         endpoints_(std::move(endpoints)),
         stop_(stop),
@@ -44,9 +48,19 @@ class Box {
   core::Result<Outcome> run(const HandlerFactory& make_handler) {
     TD_TRY(build(make_handler));
     std::vector<std::thread> worker_threads;
-    for (const auto& worker : workers_) worker_threads.emplace_back([&worker] { worker->run(); });
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      worker_threads.emplace_back([this, i] {
+        if (i < options_.worker_places.size()) notices_.add(topology::take_place(options_.worker_places[i]));
+        workers_[i]->run();
+      });
+    }
     std::vector<std::thread> subscriber_threads;
-    for (const auto& subscriber : subscribers_) subscriber_threads.emplace_back([&subscriber] { subscriber->run(); });
+    for (size_t i = 0; i < subscribers_.size(); ++i) {
+      subscriber_threads.emplace_back([this, i] {
+        if (i < options_.places.size()) notices_.add(topology::take_place(options_.places[i].thread));
+        subscribers_[i]->run();
+      });
+    }
     while (any(Ending::kRunning)) {
       keep_session(kEndNoticed);
       tell_status();
@@ -161,7 +175,7 @@ class Box {
 
   void tell_status_at(int64_t now_ns) const {
     if (!on_status_) return;
-    Status status{.joined = session_ != nullptr, .subscribers = {}, .workers = {}};
+    Status status{.joined = session_ != nullptr, .notices = notices_.all(), .subscribers = {}, .workers = {}};
     for (const auto& s : subscribers_) {
       status.subscribers.push_back({.frames = s->frames(), .records = s->records(), .bytes = s->bytes()});
     }
@@ -278,6 +292,7 @@ class Box {
   [[nodiscard]] std::string name() const { return options_.name.empty() ? default_name() : options_.name; }
 
   std::vector<zmq::context_t>& networks_;
+  core::Notices& notices_;
   const Options& options_;
   const std::vector<transport::Endpoint> endpoints_;
   const core::StopFlag& stop_;
@@ -304,6 +319,14 @@ core::Result<size_t> subscribers(const Options& options, size_t endpoints) {
                          options.subscribers, endpoints);
 }
 
+core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+                              const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
+                              const core::Clock& clock) {
+  TD_TRY(check(options));
+  TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
+  return Box(networks, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
+}
+
 }  // namespace
 
 core::Status check(const Options& options) {
@@ -324,19 +347,21 @@ core::Result<Outcome> run(const Options& options, const HandlerFactory& make_han
   TD_ASSIGN(const std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
   TD_ASSIGN(const size_t threads, subscribers(options, endpoints.size()));
   std::vector<zmq::context_t> networks;
+  core::Notices notices;
   for (size_t i = 0; i < threads; ++i) {
     zmq::context_t& network = networks.emplace_back(1);
-    if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
+    if (i < options.places.size()) {
+      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
+    }
   }
-  return run_in(networks, options, make_handler, stop, on_status, clock);
+  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
 }
 
 core::Result<Outcome> run_in(std::vector<zmq::context_t>& networks, const Options& options,
                              const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
                              const core::Clock& clock) {
-  TD_TRY(check(options));
-  TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
-  return Box(networks, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
+  core::Notices notices;
+  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
 }
 
 void keep_message_memory() {

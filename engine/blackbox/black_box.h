@@ -16,6 +16,7 @@
 #include "engine/core/status.h"
 #include "engine/core/stop.h"
 #include "engine/tape/block.h"
+#include "engine/topology/plan.h"
 #include "engine/transport/receipt.h"
 
 namespace tapedeck::blackbox {
@@ -54,13 +55,14 @@ struct Options {
   unsigned workers = 1;      // at least 1
   OnThrow on_throw = OnThrow::kStop;
   Dispatch dispatch = Dispatch::kByLane;
-  std::string name;                   // for the replay's report; host:pid if empty
-  uint64_t queue_bytes = 64u << 20;   // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
-                                      // is full nothing is read from the one before it, up to the replay, which waits.
-  std::optional<int> io_cpu;          // pins ZeroMQ's I/O threads to this CPU
-  int64_t stall_ns = 10'000'000'000;  // in one call of a handler before the status tells of it
-  int64_t silence_ns = 10'000'000'000;          // without any sign of the replay before it is taken for dead
-  int64_t verdict_timeout_ns = 10'000'000'000;  // for the replay's answer to the receipt
+  std::string name;                  // for the replay's report; host:pid if empty
+  uint64_t queue_bytes = 64u << 20;  // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
+                                     // is full nothing is read from the one before it, up to the replay, which waits.
+  std::vector<topology::ShardPlace> places{};          // of the SUB threads and their I/O threads; free beyond them
+  std::vector<topology::ThreadPlace> worker_places{};  // of the workers; free beyond them
+  int64_t stall_ns = 10'000'000'000;                   // in one call of a handler before the status tells of it
+  int64_t silence_ns = 10'000'000'000;                 // without any sign of the replay before it is taken for dead
+  int64_t verdict_timeout_ns = 10'000'000'000;         // for the replay's answer to the receipt
 };
 
 [[nodiscard]] core::Status check(const Options& options);  // fails (kUsage) on what cannot be
@@ -80,7 +82,8 @@ struct Status {
     int64_t stalled_ns = 0;  // in one call of its handler; 0 while below Options::stall_ns
     std::string in_hand;     // where it stalls: lane and wire sequence
   };
-  bool joined = false;  // the replay
+  bool joined = false;                 // the replay
+  std::vector<std::string> notices{};  // sentences: what of the places could not be taken. Grows
   std::vector<Subscriber> subscribers{};
   std::vector<Worker> workers{};
 };
@@ -104,7 +107,8 @@ struct Outcome {
                                         const core::Clock& clock = core::system_clock());
 
 // The same over the sockets of contexts, one for each SUB thread, that may be shared with the replay, whose endpoint
-// may be inproc then. Every socket is closed when it returns. `options.io_cpu` is the contexts' owner's business.
+// may be inproc then. Every socket is closed when it returns. The places of I/O threads are the contexts' owner's
+// business.
 [[nodiscard]] core::Result<Outcome> run_in(std::vector<zmq::context_t>& networks, const Options& options,
                                            const HandlerFactory& make_handler, const core::StopFlag& stop,
                                            const OnStatus& on_status = {},

@@ -79,7 +79,7 @@ class Box {
   blackbox::HeardReplay heard_;
   blackbox::LaneAccounts accounts_;
   blackbox::TopicTable topics_;
-  blackbox::Options options_{.endpoint = {}, .name = {}, .queue_bytes = 4096, .io_cpu = {}};
+  blackbox::Options options_{.endpoint = {}, .name = {}, .queue_bytes = 4096};
   core::StopFlag stop_;
   std::atomic<int64_t> clock_offset_ns_{0};
   Digests given_;
