@@ -20,8 +20,12 @@ core::Result<Embedded> run_over_inproc(const Options& replay, const blackbox::Op
     outcome = blackbox::run_in(networks, box, make_handler, box_stop);
     if (!outcome) replay_stop.request();
   });
-  auto report = run_in(
-      networks, replay, [&] { box_thread.join(); }, replay_stop, on_status);
+  // By then the box has settled, or a replay that was stopped early never met it.
+  const auto end_box = [&] {
+    box_stop.request();
+    box_thread.join();
+  };
+  auto report = run_in(networks, replay, end_box, replay_stop, on_status);
   if (!report) box_stop.request();
   if (box_thread.joinable()) box_thread.join();
   if (!report) return tl::unexpected(report.error());

@@ -292,7 +292,7 @@ core::Result<Report> replay_in(std::vector<zmq::context_t>& networks, core::Noti
 core::Result<Source> open_source(const Options& options) {
   TD_TRY(check(options));
   const SelectionOptions& wanted = options.selection;
-  const bool by_topic = !wanted.topics.empty() || !wanted.regex.empty() || !wanted.exclude.empty();
+  const bool by_topic = !wanted.topics.is_all();
   TD_ASSIGN(tape::TapeReader tape, tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
   TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
   const core::File::Mode mode = file_mode(options.read_mode, tape);

@@ -1,7 +1,6 @@
 #include "replay/selection.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "engine/core/parse.h"
 
@@ -12,14 +11,6 @@ using core::fail_with;
 using core::Nanos;
 
 namespace {
-
-core::Result<std::regex> compile(const std::string& expression) {
-  try {
-    return std::regex(expression, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& error) {
-    return fail_with(ExitCode::kUsage, "bad regular expression '{}': {}", expression, error.what());
-  }
-}
 
 Nanos plus(Nanos time, int64_t duration_ns) {
   const auto add = static_cast<uint64_t>(duration_ns);
@@ -63,23 +54,16 @@ core::Status Selection::set_times(const tape::TapeReader& tape, const SelectionO
 }
 
 core::Status Selection::set_topics(const tape::TapeReader& tape, const SelectionOptions& options) {
-  if (options.topics.empty() && options.regex.empty() && options.exclude.empty()) return {};
+  if (options.topics.is_all()) return {};
   const std::vector<std::string>& names = tape.topic_names();
-  for (const std::string& topic : options.topics) {
+  for (const std::string& topic : options.topics.names) {
     if (std::find(names.begin(), names.end(), topic) == names.end()) {
       return fail_with(ExitCode::kUsage, "the tape has no topic '{}'{}", topic,
                        names.empty() ? "" : fmt::format("; it has {}, '{}' for one", names.size(), names.front()));
     }
   }
-  TD_ASSIGN(const std::regex wanted, compile(options.regex));
-  TD_ASSIGN(const std::regex unwanted, compile(options.exclude));
-  const bool all_but_excluded = options.topics.empty() && options.regex.empty();
-  topics_.resize(names.size());
-  for (size_t i = 0; i < names.size(); ++i) {
-    const bool listed = std::find(options.topics.begin(), options.topics.end(), names[i]) != options.topics.end();
-    const bool chosen = all_but_excluded || listed || (!options.regex.empty() && std::regex_search(names[i], wanted));
-    topics_[i] = chosen && !(!options.exclude.empty() && std::regex_search(names[i], unwanted));
-  }
+  TD_ASSIGN(const core::NameChoice choice, core::NameChoice::make(options.topics));
+  for (const std::string& name : names) topics_.push_back(choice.has(name));
   if (std::find(topics_.begin(), topics_.end(), true) == topics_.end()) {
     return fail_with(ExitCode::kUsage, "no topic of the tape is left by --topics, --regex and --exclude");
   }

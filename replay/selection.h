@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/name_choice.h"
 #include "engine/tape/tape_reader.h"
 
 namespace tapedeck::replay {
@@ -16,9 +17,7 @@ struct SelectionOptions {
   std::optional<core::Nanos> end{};          // and of the last, itself included
   std::optional<int64_t> start_offset_ns{};  // instead of start: from the tape's first record
   std::optional<int64_t> duration_ns{};      // instead of end: from the start
-  std::vector<std::string> topics{};         // exact names; empty: all
-  std::string regex{};                       // names that contain a match; with `topics`, either will do
-  std::string exclude{};                     // regular expression: names that contain a match are left out
+  core::NameChoiceOptions topics{};
   std::vector<core::Lane> lanes{};           // empty: all
 };
 

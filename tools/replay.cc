@@ -13,6 +13,7 @@
 #include "tools/live/live_view.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
+#include "tools/topic_options.h"
 
 namespace tapedeck::tools {
 namespace {
@@ -192,11 +193,8 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("-E,--end", arguments.end, "Up to this capture time, itself included");
   command.add_option("--start-offset", arguments.start_offset, "From so long after the first record on, e.g. 90s, 2h");
   command.add_option("--duration", arguments.duration, "So much capture time, e.g. 30m");
-  command.add_option("--topics", selection.topics, "Only these topics (exact names, separated by commas)")
-      ->delimiter(',');
-  command.add_option("-e,--regex", selection.regex, "Topics whose name has a match of this regular expression");
+  add_topic_options(command, selection.topics);
   command.add_option("--lanes", arguments.lanes, "Only these lanes, e.g. 0-7,12");
-  command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
 }
 
 // What would do nothing is refused: whoever asks for it expects something of it.

@@ -12,6 +12,7 @@
 #include "tools/live/live_view.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
+#include "tools/topic_options.h"
 
 namespace tapedeck::tools {
 namespace {
@@ -26,6 +27,7 @@ struct SubscribeOptions {
   std::string queue = "64MiB";
   std::string workers;
   std::string plan;
+  core::NameChoiceOptions topics;
   LiveView::Options live;
   bool json = false;
 };
@@ -34,6 +36,7 @@ void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
   const transport::Receipt& r = outcome.receipt;
   const Json json = {{"complete", r.complete},
                      {"records", r.records},
+                     {"handled", totals.records},
                      {"payload_bytes", totals.payload_bytes},
                      {"gaps", r.gaps},
                      {"records_lost", r.records_lost},
@@ -59,6 +62,9 @@ void print_for_people(const blackbox::Outcome& outcome, const Totals& totals) {
   const transport::Receipt& r = outcome.receipt;
   fmt::print("received  {} records, {} of payload, in {} frames\n", core::format_count(r.records),
              core::format_bytes(totals.payload_bytes), core::format_count(r.frames));
+  if (totals.records != r.records) {
+    fmt::print("handled   {} records: those of the topics that were asked for\n", core::format_count(totals.records));
+  }
   fmt::print("digest    {}\n", r.digest());
   fmt::print("delay     p50 {}, p99 {}, max {}, from due to handled\n",
              core::format_duration(static_cast<int64_t>(r.late_p50_ns)),
@@ -152,6 +158,11 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
   TD_TRY(place(options));
   blackbox::keep_message_memory();
+  std::optional<blackbox::TopicFilter> filter;
+  if (!options.topics.is_all()) {
+    TD_ASSIGN(core::NameChoice choice, core::NameChoice::make(options.topics));
+    filter.emplace(std::move(choice));
+  }
   Totals totals;
   StallTeller stalls;
   NoticeTeller notices;
@@ -159,7 +170,7 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   TD_TRY(view.open(options.live));
   TD_ASSIGN(const blackbox::Outcome outcome,
             blackbox::run(
-                options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals); }, stop,
+                options.box, [&](unsigned) { return std::make_unique<SumHandler>(totals, filter); }, stop,
                 [&](const blackbox::Status& status) {
                   if (notices.has_new(status.notices)) view.clear();
                   notices.tell(status.notices);
@@ -191,6 +202,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   command->add_option("--stall", options->stall, "Tell of a worker that has had one frame in hand for so long")
       ->capture_default_str();
+  add_topic_options(*command, options->topics);
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
       ->capture_default_str();

@@ -23,6 +23,9 @@ class TopicTable {
   }
   [[nodiscard]] bool is_set() const { return is_set_.load(std::memory_order_acquire); }
 
+  // How many ids there are; 0 before the names are set.
+  [[nodiscard]] size_t size() const { return is_set() ? names_.size() : 0; }
+
   // Empty for an id without a name, and before the names are set.
   [[nodiscard]] std::string_view name(core::TopicId topic) const {
     return is_set() && topic.value < names_.size() ? std::string_view(names_[topic.value]) : std::string_view();

@@ -218,5 +218,47 @@ TEST_F(EmbeddedTest, InprocBetweenProcessesIsRefused) {
   EXPECT_EQ(blackbox::run(box_, make_none, stop_).error().code, core::ExitCode::kUsage);
 }
 
+// Keeps what it is given, in order.
+class KeepingHandler final : public blackbox::Handler {
+ public:
+  explicit KeepingHandler(std::vector<std::string>& payloads) : payloads_(payloads) {}
+  void on_block(const blackbox::Block& block) override {
+    for (const tape::RecordView record : block.records) payloads_.emplace_back(core::as_text(record.payload()));
+  }
+
+ private:
+  std::vector<std::string>& payloads_;
+};
+
+TEST_F(EmbeddedTest, AnOrderedReplayGivesTheExactOrderOfArrivalOverAllLanes) {
+  for (const tape::Codec codec : {tape::Codec::kNone, tape::Codec::kZstd}) {
+    options_.tape = folder_ / tape::codec_name(codec);
+    make_tape(codec);
+    std::vector<std::string> expected;
+    for (const tape::Message& message : tape::read_in_order(open_sound(options_.tape))) {
+      expected.push_back(message.payload);
+    }
+    options_.ordered = true;
+    for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(1.0)}) {
+      options_.rate = rate;
+      options_.late_limit_ns = 60'000'000'000;
+      std::vector<std::string> payloads;
+      const auto done = play([&](unsigned) { return std::make_unique<KeepingHandler>(payloads); });
+      ASSERT_TRUE(done) << done.error().message;
+      EXPECT_TRUE(payloads == expected);
+      EXPECT_TRUE(done->report.whole_tape);
+      EXPECT_EQ(done->report.digest, digest_);
+      EXPECT_TRUE(done->outcome.equal) << done->outcome.verdict;
+    }
+  }
+}
+
+TEST_F(EmbeddedTest, AnOrderNeedsOneWorker) {
+  make_tape();
+  options_.ordered = true;
+  box_.workers = 2;
+  EXPECT_EQ(play().error().code, core::ExitCode::kUsage);
+}
+
 }  // namespace
 }  // namespace tapedeck::replay

@@ -46,7 +46,7 @@ class LaneFeedTest : public tape::TapeTest, public ::testing::WithParamInterface
     const auto selection = Selection::make(*tape_, wanted);
     EXPECT_TRUE(selection) << selection.error().message;
     Reading reading;
-    core::BufferPool pool(1, kRunOverhead + run_bytes_max(*tape_, *selection, batch_bytes));
+    core::BufferPool pool(1, kRunOverhead + run_bytes_max(*tape_, !selection->is_whole_tape(), batch_bytes));
     LaneFeed feed(*tape_, tape_->lanes()[0], *selection, batch_bytes, GetParam(),
                   [&](const tape::DamageReport& damage) { reading.damage.push_back(damage); });
     while (!feed.at_end()) {
@@ -186,7 +186,7 @@ TEST_P(LaneFeedTest, SomeTopicsOfCompressedBlocksFitThoughTheyAreLargerThanOnThe
   make_tape(4, {.lanes = 1, .codec = tape::Codec::kLz4});
   open();
   ASSERT_LT(block(0).frame_size, 1000u);
-  const Reading part = read(1, {.exclude = "EVEN"});
+  const Reading part = read(1, {.topics = {.exclude = "EVEN"}});
   EXPECT_EQ(part.records, numbers(1, 40, 2));
   EXPECT_THAT(part.damage, IsEmpty());
 }
@@ -198,7 +198,7 @@ TEST_P(LaneFeedTest, ADamagedBlockOfWhichAPartIsWantedIsToldAndLeftOut) {
   std::string file = tape::load(path);
   file[block(1).offset + 200] ^= 1;
   tape::store(path, file);
-  const Reading part = read(1u << 20, {.topics = {"X/ODD"}});
+  const Reading part = read(1u << 20, {.topics = {.names = {"X/ODD"}}});
   EXPECT_EQ(part.records.size(), 10u);
   EXPECT_EQ(part.damage.size(), 1u);
 }

@@ -107,7 +107,7 @@ TEST_F(ReplayTest, OptionsThatCannotBeAreRefused) {
   refused([](auto& o) { o.batch_bytes = (64u << 20) + 1; }, "batch");
   refused([](auto& o) { o.endpoints = {"nowhere"}; }, "bad endpoint");
   refused([](auto& o) { o.session_endpoint = "nowhere"; }, "bad endpoint");
-  refused([](auto& o) { o.selection.topics = {"no"}; }, "no topic");
+  refused([](auto& o) { o.selection.topics.names = {"no"}; }, "no topic");
   refused([](auto& o) { o.selection.lanes = {core::Lane(77)}; }, "no lane 77");
   refused([](auto& o) { o.endpoints = {}; }, "needs an endpoint");
   refused([](auto& o) { o.shards = 0; }, "1 to 256 shards");
@@ -127,6 +127,12 @@ TEST_F(ReplayTest, OptionsThatCannotBeAreRefused) {
   refused([](auto& o) { o.endpoints = {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0,tcp://127.0.0.1:0"}; }, "1 shards need");
   refused([](auto& o) { o.shards = 5; }, "5 shards, but only");
   refused([](auto& o) { o.max_skew_ns = -1; }, "skew");
+  refused(
+      [](auto& o) {
+        o.ordered = true;
+        o.shards = 2;
+      },
+      "one shard");
 }
 
 TEST_F(ReplayTest, ShardsSendTheWholeTapeTogetherAndEachItsOwnLanes) {

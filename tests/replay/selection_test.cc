@@ -89,17 +89,17 @@ TEST_F(SelectionTest, AStretchThatHoldsTheTapeIsTheWholeTape) {
 }
 
 TEST_F(SelectionTest, TopicsByNameExpressionAndException) {
-  EXPECT_THAT(records({.topics = {"X/A"}}), ElementsAre(0, 2, 3));
-  EXPECT_THAT(blocks({.topics = {"X/A"}}), ElementsAre(Wanted::kPart, Wanted::kWhole, Wanted::kNone));
-  EXPECT_THAT(records({.regex = "^X"}), ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(records({.topics = {"Y/C"}, .regex = "B$"}), ElementsAre(1, 4, 5));
-  EXPECT_THAT(records({.exclude = "[AB]"}), ElementsAre(5));
-  EXPECT_THAT(records({.topics = {"X/A", "X/B"}, .exclude = "A"}), ElementsAre(1, 4));
-  EXPECT_THAT(records({.start_offset_ns = 5000, .topics = {"X/B"}}), ElementsAre(1, 4));
+  EXPECT_THAT(records({.topics = {.names = {"X/A"}}}), ElementsAre(0, 2, 3));
+  EXPECT_THAT(blocks({.topics = {.names = {"X/A"}}}), ElementsAre(Wanted::kPart, Wanted::kWhole, Wanted::kNone));
+  EXPECT_THAT(records({.topics = {.regex = "^X"}}), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(records({.topics = {.names = {"Y/C"}, .regex = "B$"}}), ElementsAre(1, 4, 5));
+  EXPECT_THAT(records({.topics = {.exclude = "[AB]"}}), ElementsAre(5));
+  EXPECT_THAT(records({.topics = {.names = {"X/A", "X/B"}, .exclude = "A"}}), ElementsAre(1, 4));
+  EXPECT_THAT(records({.start_offset_ns = 5000, .topics = {.names = {"X/B"}}}), ElementsAre(1, 4));
 }
 
 TEST_F(SelectionTest, AChoiceOfAllTopicsIsTheWholeTape) {
-  EXPECT_TRUE(Selection::make(*tape_, {.regex = "."})->is_whole_tape());
+  EXPECT_TRUE(Selection::make(*tape_, {.topics = {.regex = "."}})->is_whole_tape());
 }
 
 TEST_F(SelectionTest, ContradictionsAreRefused) {
@@ -112,11 +112,11 @@ TEST_F(SelectionTest, WhatTheTapeDoesNotHaveIsRefused) {
   expect_refused({.start_offset_ns = 26'000}, "ends at");
   expect_refused({.start = Nanos(kFirst_ns + 26'000), .end = Nanos(kFirst_ns + 27'000)}, "nothing to replay");
   expect_refused({.end = Nanos(kFirst_ns - 1)}, "ends at");
-  expect_refused({.topics = {"X/A", "X/Z"}}, "no topic 'X/Z'; it has 3");
-  expect_refused({.regex = "nothing"}, "no topic of the tape is left");
-  expect_refused({.exclude = "."}, "no topic of the tape is left");
-  expect_refused({.regex = "("}, "bad regular expression '('");
-  expect_refused({.exclude = "[z-a]"}, "bad regular expression '[z-a]'");
+  expect_refused({.topics = {.names = {"X/A", "X/Z"}}}, "no topic 'X/Z'; it has 3");
+  expect_refused({.topics = {.regex = "nothing"}}, "no topic of the tape is left");
+  expect_refused({.topics = {.exclude = "."}}, "no topic of the tape is left");
+  expect_refused({.topics = {.regex = "("}}, "bad regular expression '('");
+  expect_refused({.topics = {.exclude = "[z-a]"}}, "bad regular expression '[z-a]'");
 }
 
 }  // namespace

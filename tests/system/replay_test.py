@@ -112,6 +112,24 @@ class WhatArrives(ReplayTest):
         self.assertEqual(2, refused.returncode)
         self.assertIn("within one process", refused.stderr)
 
+    def test_in_the_order_of_arrival(self):
+        tape = folder.tape(TOPS)
+        digest = run_json("info", tape, "--digest", "--json")["digest"]
+        for rate in ("max", 1000):
+            report, receipts = self.play(tape, "--ordered", "--rate", rate, "--late-limit", "10s")
+            self.assert_proved(report, receipts, TOPS_RECORDS, digest)
+            self.assertGreater(report["frames"], TOPS_RECORDS / 4)
+            self.assertIs(report["whole_tape"], True)
+
+    def test_a_subscriber_that_handles_some_topics_only(self):
+        tape = folder.tape(TOPS)
+        topic = records_of(tape)[0]["topic"]
+        wanted = [record for record in records_of(tape) if record["topic"] == topic]
+        report, receipts = self.play(tape, subscribe=[("--topics", topic), ("--exclude", "."), ()])
+        self.assert_proved(report, receipts, TOPS_RECORDS, report["digest"])
+        self.assertEqual([len(wanted), 0, TOPS_RECORDS], [receipt["handled"] for receipt in receipts])
+        self.assertEqual(sum(record["size"] for record in wanted), receipts[0]["payload_bytes"])
+
     def test_the_report_goes_to_a_file_too(self):
         path = f"{self.sockets}/report.json"
         report, _ = self.play(folder.tape(ITCH), "--report", path)
