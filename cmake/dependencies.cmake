@@ -13,6 +13,7 @@ pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 if(TAPEDECK_TESTS)
   find_package(GTest REQUIRED)
+  find_program(Python3_EXECUTABLE python3 PATHS /usr/bin NO_DEFAULT_PATH)  # the one that Debian's python3-zmq is for
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
 endif()
 if(TAPEDECK_BENCH)

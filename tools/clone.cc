@@ -120,8 +120,11 @@ core::Result<std::unique_ptr<clone::Client>> connect(ClientCommand& options) {
 // With the state of --sync-at, or the server's present one.
 core::Result<std::unique_ptr<clone::Client>> join(ClientCommand& options) {
   TD_ASSIGN(auto client, connect(options));
-  TD_TRY(options.sync_at > 0 ? client->wait_for(options.sync_at, options.timeout_ns)
-                             : client->wait_synced(options.timeout_ns));
+  TD_TRY(client->wait_synced(options.timeout_ns));
+  if (options.sync_at > 0) {
+    fmt::print(stderr, "joined at {}; waits for update {}\n", client->state().sequence, options.sync_at);
+    TD_TRY(client->wait_for(options.sync_at, options.timeout_ns));
+  }
   return client;
 }
 

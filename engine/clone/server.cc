@@ -14,7 +14,6 @@ constexpr int64_t kPromptBeat_ns = 10 * kMillisecond_ns;
 constexpr int64_t kPromptBeatShare = 20;  // prompt heartbeats take a twentieth of the time at most
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
-constexpr size_t kSubtreesMax = 10'000;
 constexpr int kTries = 100;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
@@ -129,12 +128,7 @@ void Server::on_subscription(std::string_view message, int64_t now_ns) {
   const std::string_view topic = message.substr(1);
   if (subscribes && topic == kHeartbeat)
     next_beat_ns_ = std::min(next_beat_ns_, std::max(now_ns, next_prompt_beat_ns_));
-  if (!is_subtree(topic)) return;
-  if (!subscribes) {
-    subtrees_.erase(std::string(topic));
-  } else if (subtrees_.size() < kSubtreesMax) {
-    subtrees_.emplace(topic, store_.sequence());
-  }
+  subscribes ? subtrees_.add(topic, store_.sequence()) : subtrees_.remove(topic);
 }
 
 void Server::take_updates(int64_t now_ns) {
@@ -162,24 +156,11 @@ void Server::on_update(Frames& frames, int64_t now_ns) {
     case Store::Verdict::kApplied: break;
   }
   ++counters_.updates;
-  const std::string previous = previous_in_subtrees(message.key);
+  const std::string previous = subtrees_.note(message.key, store_.sequence());
   if (!previous.empty()) frames[3] = frame_of(fmt::format("{}{}", message.properties, previous));
   // A publisher drops what a slow subscriber has no room for, and never blocks.
   static_cast<void>(send(publisher_, {std::move(frames[0]), frame_of(store_.sequence()), std::move(frames[2]),
                                       std::move(frames[3]), std::move(frames[4])}));
-}
-
-// For each subtree that is subscribed to and has the key, the sequence of the update before this one; which it now is.
-std::string Server::previous_in_subtrees(std::string_view key) {
-  std::string properties;
-  if (subtrees_.empty()) return properties;
-  for (size_t slash = key.find('/', 1); slash != std::string_view::npos; slash = key.find('/', slash + 1)) {
-    const auto found = subtrees_.find(key.substr(0, slash + 1));
-    if (found == subtrees_.end()) continue;
-    properties += fmt::format("{}={}\n", previous_property(slash + 1), found->second);
-    found->second = store_.sequence();
-  }
-  return properties;
 }
 
 void Server::refuse(std::string_view uuid, std::string_view why, int64_t now_ns) {
@@ -201,7 +182,7 @@ void Server::expire(int64_t now_ns) {
     const auto key = store_.expire(now_ns);
     if (!key) return;
     ++counters_.expired;
-    const std::string previous = previous_in_subtrees(*key);
+    const std::string previous = subtrees_.note(*key, store_.sequence());
     static_cast<void>(send(
         publisher_, {.key = *key, .sequence = store_.sequence(), .uuid = {}, .properties = previous, .value = {}}));
   }

@@ -3,12 +3,12 @@
 // counted.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
 #include "engine/clone/snapshots.h"
 #include "engine/clone/store.h"
+#include "engine/clone/subtrees.h"
 #include "engine/core/clock.h"
 
 namespace tapedeck::clone {
@@ -49,9 +49,6 @@ class Server {
   [[nodiscard]] const Store& store() const { return store_; }
 
  private:
-  // Which subtrees are subscribed to, and the sequence of the last update in each.
-  using Subtrees = std::map<std::string, uint64_t, std::less<>>;
-
   struct Sockets {
     zmq::socket_t router;
     zmq::socket_t publisher;
@@ -71,7 +68,6 @@ class Server {
   void refuse(std::string_view uuid, std::string_view why, int64_t now_ns);
   void answer(std::string_view uuid, const std::string& property, int64_t now_ns);
   void expire(int64_t now_ns);
-  [[nodiscard]] std::string previous_in_subtrees(std::string_view key);
   void beat(int64_t now_ns);
   void publish_heartbeat(std::string_view uuid, const std::string& more);
 
