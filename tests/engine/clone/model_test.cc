@@ -191,7 +191,9 @@ class World {
   void lose() {
     if (peers_.empty()) return;
     Peer& peer = peers_[pick(peers_.size())];
-    if (!peer.queue.empty()) peer.queue.erase(peer.queue.begin() + static_cast<ptrdiff_t>(pick(peer.queue.size())));
+    if (peer.queue.empty()) return;
+    const auto lost = peer.queue.begin() + static_cast<ptrdiff_t>(pick(peer.queue.size()));
+    if (!is_first_of(*lost, life_)) peer.queue.erase(lost);
   }
   void deliver() {
     if (peers_.empty()) return;
@@ -243,11 +245,14 @@ class World {
   }
   // Whose updates it receives: those before the restart's heartbeat are the old server's.
   [[nodiscard]] uint64_t life_of(const Peer& peer) const {
-    const bool old = std::ranges::any_of(peer.queue, [this](const Frame5& frames) {
-      return frames.frames[0] == kHeartbeat &&
-             frames.frames[3].starts_with(fmt::format("instance={}\nlast=0\n", life_));
-    });
+    const bool old =
+        std::ranges::any_of(peer.queue, [this](const Frame5& frames) { return is_first_of(frames, life_); });
     return old ? life_ - 1 : life_;
+  }
+  // The heartbeat that a server sends to those who have just subscribed to it. It is the first on a new connection, so
+  // it is not lost: until the next one, a second later, a client could take one server for the other.
+  static bool is_first_of(const Frame5& frames, uint64_t life) {
+    return frames.frames[0] == kHeartbeat && frames.frames[3] == fmt::format("instance={}\nlast=0\n", life);
   }
 
   std::mt19937_64 random_;
