@@ -1,6 +1,7 @@
 // `tapedeck clone`: the shared key-value cache on the command line. `serve` is the server; the others are clients that
 // join, do one thing and go.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <charconv>
 #include <fstream>
@@ -51,6 +52,14 @@ struct ClientCommand {
 
 // --- serve
 
+// Each client takes two file handles while it joins.
+void allow_all_handles() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 Json to_json(const clone::ServerCounters& counters, const clone::Store& store) {
   Json malformed = Json::object();
   for (size_t i = 1; i < clone::kFaults; ++i) {
@@ -88,6 +97,7 @@ void print_for_people(const clone::ServerCounters& counters, const clone::Store&
 
 core::Result<ExitCode> serve(ServeOptions options) {
   const core::StopFlag& stop = core::stop_on_signals();
+  allow_all_handles();
   options.server.collector = kCollectors.at(options.collector);
   TD_ASSIGN(options.server.hold_ns, core::parse_duration_ns(options.hold));
   TD_ASSIGN(options.server.limits.keys_max, core::parse_count(options.keys_max));
