@@ -117,18 +117,19 @@ void Client::update(std::string_view key, std::string_view value, int64_t ttl_s,
   if (const core::Status status = check(key, value, ttl_s); !status) {
     return post([done = std::move(done), status] { done(status); });
   }
-  Pending::Update update{.key = std::string(key),
-                         .value = std::string(value),
-                         .ttl_s = ttl_s,
-                         .give_up_ns = clock_.monotonic_ns() + options_.timeout_ns,
-                         .done = std::move(done)};
-  post([this, update = std::move(update)]() mutable {
-    if (phase_ == Phase::kStopped) {
-      update.done(core::fail("{}", state_.failure));
-    } else {
-      pending_.add(std::move(update));
-    }
-  });
+  Pending::Updates update;
+  update.push_back({.key = std::string(key),
+                    .value = std::string(value),
+                    .ttl_s = ttl_s,
+                    .give_up_ns = clock_.monotonic_ns() + options_.timeout_ns,
+                    .done = std::move(done)});
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = updates_.empty();
+    updates_.splice(updates_.end(), update);
+  }
+  if (first) wake();
 }
 
 void Client::watch(std::string_view subtree, OnChange on_change) {
@@ -145,8 +146,10 @@ void Client::post(std::function<void()> command) {
     first = commands_.empty();
     commands_.push_back(std::move(command));
   }
-  if (first) eventfd_write(wake_fd_, 1);
+  if (first) wake();
 }
+
+void Client::wake() const { eventfd_write(wake_fd_, 1); }
 
 template <class Condition>
 core::Status Client::wait_until(Condition&& condition, int64_t timeout_ns, std::string_view what) const {
@@ -181,14 +184,18 @@ void Client::tell_waiting() const {
 
 void Client::run() {
   while (!closing_.load(std::memory_order_relaxed)) {
-    wait();
+    if (!busy_) wait();
+    busy_ = false;
+    now_ns_ = clock_.monotonic_ns();
     run_commands();
+    take_updates();
     take_published();
     take_snapshot();
     send_pending();
     watch_time();
   }
   run_commands();
+  take_updates();
   pending_.fail_all("the client was closed");
 }
 
@@ -204,14 +211,14 @@ void Client::wait() {
   const std::chrono::milliseconds timeout = soon ? std::chrono::milliseconds(1) : transport::kPollInterval;
   try {
     zmq::poll(items.data(), count, timeout);
+    eventfd_t ignored = 0;
+    if (items[0].revents != 0) eventfd_read(wake_fd_, &ignored);  // before what it tells of is taken
   } catch (const zmq::error_t& error) {
     if (error.num() != EINTR) throw;
   }
 }
 
 void Client::run_commands() {
-  eventfd_t ignored = 0;
-  eventfd_read(wake_fd_, &ignored);
   std::deque<std::function<void()>> commands;
   {
     const std::lock_guard lock(mutex_);
@@ -220,9 +227,20 @@ void Client::run_commands() {
   for (auto& command : commands) command();
 }
 
+void Client::take_updates() {
+  Pending::Updates updates;
+  {
+    const std::lock_guard lock(mutex_);
+    updates.swap(updates_);
+  }
+  pending_.add(updates);
+  if (phase_ == Phase::kStopped) pending_.fail_all(state_.failure);
+}
+
 void Client::take_published() {
   Frames frames;
   for (int i = 0; i < kMessagesATurn && phase_ != Phase::kFetching && frames.receive(link_->updates()); ++i) {
+    busy_ = true;
     on_published(frames);
   }
   while (phase_ == Phase::kFetching && held_.size() < kHeldMax) {
@@ -230,12 +248,12 @@ void Client::take_published() {
       held_.pop_back();
       return;
     }
-    heard_ns_ = clock_.monotonic_ns();
+    heard_ns_ = now_ns_;
   }
 }
 
 void Client::on_published(const Frames& frames) {
-  heard_ns_ = clock_.monotonic_ns();
+  heard_ns_ = now_ns_;
   Message message;
   if (decode(frames.bytes(), message) != Fault::kNone) {
     const std::lock_guard lock(mutex_);
@@ -267,7 +285,7 @@ void Client::note_answer(const Message& message) {
   if (pending_.empty() || message.uuid.empty()) return;
   const auto refused = property(message.properties, kRefused);
   if (message.key == kHeartbeat && refused) return pending_.refuse(message.uuid, *refused);
-  pending_.confirm(message.uuid);
+  pending_.confirm(message.uuid, now_ns_);
 }
 
 void Client::on_hole(const Message& message) {
@@ -296,10 +314,9 @@ void Client::on_other_server(const Message& message) {
 }
 
 void Client::join_later() {
-  const int64_t now_ns = clock_.monotonic_ns();
-  if (now_ns - synced_ns_ > options_.silence_ns) back_off_ns_ = 0;
+  if (now_ns_ - synced_ns_ > options_.silence_ns) back_off_ns_ = 0;
   back_off_ns_ = std::clamp(2 * back_off_ns_, kBackOff_ns, kBackOffMax_ns);
-  ask_ns_ = now_ns + back_off_ns_;
+  ask_ns_ = now_ns_ + back_off_ns_;
   phase_ = Phase::kWaiting;
   const std::lock_guard lock(mutex_);
   replica_.expect_snapshot();
@@ -311,7 +328,7 @@ void Client::ask() {
     replica_.expect_snapshot();
   }
   if (const core::Status asked = link_->ask(options_.subtree); !asked) return stop(asked.error().message);
-  asked_ns_ = progress_ns_ = clock_.monotonic_ns();
+  asked_ns_ = progress_ns_ = now_ns_;
   answered_ = false;
   phase_ = Phase::kFetching;
 }
@@ -320,7 +337,8 @@ void Client::take_snapshot() {
   Frames frames;
   Message message;
   for (int i = 0; i < kMessagesATurn && phase_ == Phase::kFetching && frames.receive(link_->snapshot()); ++i) {
-    heard_ns_ = progress_ns_ = clock_.monotonic_ns();
+    busy_ = true;
+    heard_ns_ = progress_ns_ = now_ns_;
     if (decode(frames.bytes(), message) == Fault::kNone) {
       on_snapshot(message);
     } else {
@@ -341,7 +359,7 @@ void Client::on_snapshot(const Message& message) {
 void Client::on_snapshot_end(const Message& end) {
   link_->end_snapshot();
   phase_ = Phase::kSynced;
-  synced_ns_ = clock_.monotonic_ns();
+  synced_ns_ = now_ns_;
   std::vector<EntryPointer> before;
   {
     const std::lock_guard lock(mutex_);
@@ -368,27 +386,26 @@ void Client::send_pending() {
   full_ = false;
   const bool can_send = link_->can_send();
   if (pending_.empty() || phase_ == Phase::kSubscribing || !can_send) return;
-  pending_.send(clock_.monotonic_ns(), [this](const Message& message) {
+  pending_.send(now_ns_, [this](const Message& message) {
     full_ = !link_->send(message);
     return !full_;
   });
 }
 
 void Client::watch_time() {
-  const int64_t now_ns = clock_.monotonic_ns();
-  if (now_ns >= next_look_ns_) {
-    next_look_ns_ = now_ns + kLook_ns;
-    pending_.give_up(now_ns);
+  if (now_ns_ >= next_look_ns_) {
+    next_look_ns_ = now_ns_ + kLook_ns;
+    pending_.give_up(now_ns_);
   }
   if (phase_ == Phase::kStopped) return;
-  if (phase_ == Phase::kWaiting && now_ns >= ask_ns_) return ask();
+  if (phase_ == Phase::kWaiting && now_ns_ >= ask_ns_) return ask();
   const bool fetches = phase_ == Phase::kFetching;
-  const bool is_passive = fetches && servers_.size() > 1 && now_ns - asked_ns_ > kPatience * options_.silence_ns;
-  if (now_ns - heard_ns_ > options_.silence_ns || (is_passive && !answered_)) {
+  const bool is_passive = fetches && servers_.size() > 1 && now_ns_ - asked_ns_ > kPatience * options_.silence_ns;
+  if (now_ns_ - heard_ns_ > options_.silence_ns || (is_passive && !answered_)) {
     server_ = (server_ + 1) % servers_.size();
     if (const core::Status connected = connect_link(); !connected) stop(connected.error().message);
-  } else if (fetches && now_ns - progress_ns_ > options_.silence_ns) {
-    progress_ns_ = now_ns;
+  } else if (fetches && now_ns_ - progress_ns_ > options_.silence_ns) {
+    progress_ns_ = now_ns_;
     answered_ ? ask() : link_->ask_again(options_.subtree);
   }
 }

@@ -95,6 +95,7 @@ class Client {
   [[nodiscard]] core::Status check(std::string_view key, std::string_view value, int64_t ttl_s) const;
   core::Status update_and_wait(std::string_view key, std::string_view value, int64_t ttl_s);
   void post(std::function<void()> command);
+  void wake() const;
   template <class Condition>
   core::Status wait_until(Condition&& condition, int64_t timeout_ns, std::string_view what) const;
   void tell_waiting() const;  // under mutex_
@@ -103,6 +104,7 @@ class Client {
   void run();
   void wait();
   void run_commands();
+  void take_updates();
   void take_published();
   void on_published(const Frames& frames);
   Replica::Step apply(const Message& message);
@@ -135,6 +137,7 @@ class Client {
   Replica replica_;          // changed by the client's thread, under mutex_
   ClientState state_;
   std::deque<std::function<void()>> commands_;
+  Pending::Updates updates_;  // that are to be sent
   std::atomic<bool> closing_{false};
 
   // Of the client's thread.
@@ -144,6 +147,7 @@ class Client {
   Pending pending_;
   std::vector<Watcher> watchers_;
   std::deque<Frames> held_;  // published while a snapshot is under way
+  int64_t now_ns_ = 0;       // of this turn
   int64_t heard_ns_ = 0;     // of anything from the server
   int64_t asked_ns_ = 0;     // first
   int64_t progress_ns_ = 0;  // asked, or got some of the snapshot
@@ -154,6 +158,7 @@ class Client {
   int64_t next_look_ns_ = 0;  // for updates to give up
   bool joined_before_ = false;
   bool full_ = false;  // no room for the next update
+  bool busy_ = false;  // something came: more may have
 
   std::thread thread_;  // the last, for it uses all the others
 };

@@ -11,11 +11,19 @@ std::string_view text_of(const std::array<char, kUuidBytes>& uuid) { return {uui
 
 }  // namespace
 
-void Pending::add(Update update) {
-  updates_.push_back(std::move(update));
-  const auto last = std::prev(updates_.end());
-  by_uuid_.emplace(text_of(last->uuid), last);
-  if (!has_unsent()) unsent_ = last;
+void Pending::add(Updates& updates) {
+  if (updates.empty()) return;
+  if (!has_unsent()) unsent_ = updates.begin();
+  for (auto update = updates.begin(); update != updates.end(); ++update)
+    by_uuid_.emplace(text_of(update->uuid), update);
+  updates_.splice(updates_.end(), updates);
+}
+
+// Not merely late: a server with a long queue must not get more of the same. Either one that was sent after it is back,
+// or none has come back for as long.
+bool Pending::is_lost(const Update& update, int64_t now_ns) const {
+  if (now_ns - update.sent_ns < kResend_ns) return false;
+  return update.sent_ns < confirmed_sent_ns_ || now_ns - confirmed_ns_ >= kResend_ns;
 }
 
 Message Pending::message_of(const Update& update, std::string& properties) {
@@ -33,10 +41,12 @@ void Pending::finish(Updates::iterator update, const core::Status& status) {
 }
 
 // One before it that was lost must not be sent again: it would undo this one.
-void Pending::confirm(std::string_view uuid) {
+void Pending::confirm(std::string_view uuid, int64_t now_ns) {
   const auto found = by_uuid_.find(uuid);
   if (found == by_uuid_.end()) return;
   const auto update = found->second;
+  confirmed_ns_ = now_ns;
+  confirmed_sent_ns_ = update->sent_ns;
   for (auto earlier = updates_.begin(); earlier != update;) {
     const auto next = std::next(earlier);
     if (earlier->key == update->key) finish(earlier, {});

@@ -25,13 +25,15 @@ class Pending {
     int64_t sent_ns = 0;
   };
 
-  void add(Update update);
-  // Sends what has not been sent and, now and then, again what was sent long ago; until `send`, which gets the
-  // message, gives false.
+  using Updates = std::list<Update>;
+  // Takes all of `updates`.
+  void add(Updates& updates);
+  // Sends what has not been sent and, now and then, again what seems to be lost; until `send`, which gets the message,
+  // gives false.
   template <class Send>
   void send(int64_t now_ns, Send&& send);
   // The server has published the update with this UUID, and with it all of the same key before it.
-  void confirm(std::string_view uuid);
+  void confirm(std::string_view uuid, int64_t now_ns);
   void refuse(std::string_view uuid, std::string_view why);
   void give_up(int64_t now_ns);  // those whose time is over
   void fail_all(const std::string& why);
@@ -43,8 +45,8 @@ class Pending {
 
  private:
   static constexpr int64_t kResend_ns = 500'000'000;
-  using Updates = std::list<Update>;
 
+  [[nodiscard]] bool is_lost(const Update& update, int64_t now_ns) const;
   void finish(Updates::iterator update, const core::Status& status);
   static Message message_of(const Update& update, std::string& properties);
 
@@ -52,6 +54,8 @@ class Pending {
   Updates::iterator unsent_ = updates_.end();  // the first of those that were never sent to this server
   std::unordered_map<std::string_view, Updates::iterator> by_uuid_;
   int64_t next_resend_ns_ = 0;
+  int64_t confirmed_ns_ = 0;       // when one was confirmed last,
+  int64_t confirmed_sent_ns_ = 0;  // and when that one had been sent
 };
 
 template <class Send>
@@ -65,7 +69,7 @@ void Pending::send(int64_t now_ns, Send&& send) {
   if (now_ns >= next_resend_ns_) {
     next_resend_ns_ = now_ns + kResend_ns / 4;
     for (auto update = updates_.begin(); update != unsent_; ++update) {
-      if (now_ns - update->sent_ns >= kResend_ns && !send_one(*update)) return;
+      if (is_lost(*update, now_ns) && !send_one(*update)) return;
     }
   }
   while (unsent_ != updates_.end() && send_one(*unsent_)) ++unsent_;

@@ -88,7 +88,8 @@ Server::Server(const ServerOptions& options, const core::Clock& clock, std::uniq
 
 void Server::run(const core::StopFlag& stop) {
   while (!stop.requested()) {
-    wait(clock_.monotonic_ns());
+    if (!busy_) wait(clock_.monotonic_ns());
+    busy_ = false;
     const int64_t now_ns = clock_.monotonic_ns();
     take_subscriptions(now_ns);
     take_updates(now_ns);
@@ -133,7 +134,10 @@ void Server::on_subscription(std::string_view message, int64_t now_ns) {
 
 void Server::take_updates(int64_t now_ns) {
   Frames frames;
-  for (int i = 0; i < kMessagesATurn && frames.receive(collector_); ++i) on_update(frames, now_ns);
+  for (int i = 0; i < kMessagesATurn && frames.receive(collector_); ++i) {
+    busy_ = true;
+    on_update(frames, now_ns);
+  }
 }
 
 void Server::on_update(Frames& frames, int64_t now_ns) {

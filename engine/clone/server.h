@@ -84,6 +84,7 @@ class Server {
   int64_t next_prompt_beat_ns_ = 0;  // not before, for those who have just subscribed
   int64_t answers_since_ns_ = 0;     // start of the second for which answers_ counts
   int answers_ = 0;
+  bool busy_ = false;  // something came: more may have
   ServerCounters counters_;
 };
 
