@@ -134,7 +134,7 @@ void Client::update(std::string_view key, std::string_view value, int64_t ttl_s,
 
 void Client::watch(std::string_view subtree, OnChange on_change) {
   post([this, watcher = Watcher{std::string(subtree), std::move(on_change)}] {
-    if (replica_.synced()) tell_all(watcher, replica_.table().list(watcher.subtree), replica_.sequence());
+    tell_all(watcher, replica_.table().list(watcher.subtree), replica_.sequence());
     watchers_.push_back(watcher);
   });
 }

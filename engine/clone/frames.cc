@@ -8,13 +8,15 @@ bool Frames::receive(zmq::socket_t& socket) {
   count_ = 0;
   if (!transport::receive(socket, frames_[0], zmq::recv_flags::dontwait)) return false;
   bytes_[0] = transport::bytes_of(frames_[0]);
+  size_t count = 1;
   for (bool more = frames_[0].more(); more;) {
-    const size_t index = std::min(++count_, kKept - 1);
+    const size_t index = std::min(count, kKept - 1);
     if (!transport::receive(socket, frames_[index])) continue;  // a signal; the frame is there, for messages come whole
     bytes_[index] = transport::bytes_of(frames_[index]);
     more = frames_[index].more();
+    ++count;
   }
-  count_ = std::min(count_ + 1, kKept);
+  count_ = std::min(count, kKept);
   return true;
 }
 

@@ -11,17 +11,18 @@ namespace {
 constexpr int64_t kMillisecond_ns = 1'000'000;
 constexpr int64_t kSecond_ns = 1'000'000'000;
 constexpr int64_t kPromptBeat_ns = 10 * kMillisecond_ns;
-constexpr int64_t kPromptBeatShare = 20;  // prompt heartbeats take a twentieth of the time at most
+constexpr int64_t kPromptBeatShare = 100;  // prompt heartbeats take a hundredth of the time at most
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
 constexpr int kTries = 100;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
 constexpr int64_t kSubscriptionBytesMax = 4'096;
-// Updates and snapshots have an I/O thread each, so that many snapshots do not hold updates up.
-constexpr int kIoThreads = 2;
-constexpr uint64_t kSnapshotThread = 1;
-constexpr uint64_t kUpdateThread = 2;
+// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three: such a
+// thread accepts one connection between two updates, each of which takes it 10 us for each of its subscribers.
+constexpr int kIoThreads = 4;
+constexpr uint64_t kSnapshotThread = 0b0001;
+constexpr uint64_t kUpdateThreads = 0b1110;
 
 core::Result<uint16_t> bind_at(zmq::socket_t& socket, const std::string& host, uint16_t port) {
   const transport::Endpoint endpoint{
@@ -51,8 +52,8 @@ core::Result<Server::Sockets> Server::open_at(zmq::context_t& context, const Ser
   const auto frame_bytes_max = static_cast<int64_t>(2 * std::max(options.limits.value_bytes_max, kPropertiesBytesMax));
   const auto collector = options.collector == Collector::kSub ? zmq::socket_type::sub : zmq::socket_type::pull;
   Sockets sockets{make_socket(context, zmq::socket_type::router, kSnapshotThread, kSubscriptionBytesMax),
-                  make_socket(context, zmq::socket_type::xpub, kUpdateThread, kSubscriptionBytesMax),
-                  make_socket(context, collector, kUpdateThread, frame_bytes_max)};
+                  make_socket(context, zmq::socket_type::xpub, kUpdateThreads, kSubscriptionBytesMax),
+                  make_socket(context, collector, kUpdateThreads, frame_bytes_max)};
   sockets.publisher.set(zmq::sockopt::sndhwm, options.backlog);
   sockets.publisher.set(zmq::sockopt::xpub_verbose, true);
   if (options.collector == Collector::kSub) sockets.collector.set(zmq::sockopt::subscribe, "");

@@ -125,6 +125,28 @@ TEST(Client, ACallbackMayUpdateButNotWait) {
   EXPECT_EQ(client->get("/out/never"), std::nullopt);
 }
 
+TEST(Client, ManyThreadsMayUseOne) {
+  constexpr int kThreads = 4;
+  constexpr int kUpdates = 50;
+  const RunningServer server;
+  const auto client = join(server.address());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&client = *client, t] {
+      for (int i = 0; i < kUpdates; ++i) {
+        const std::string key = fmt::format("/{}/{}", t, i);
+        EXPECT_TRUE(client.set(key, "v"));
+        EXPECT_EQ(client.get(key), "v");
+        size_t keys = 0;
+        client.for_each(fmt::format("/{}/", t), [&](const Entry&) { ++keys; });
+        EXPECT_EQ(keys, static_cast<size_t>(i + 1));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(client->state().keys, static_cast<uint64_t>(kThreads * kUpdates));
+}
+
 TEST(Client, AnEphemeralKeyGoesForAllUnlessRefreshed) {
   const RunningServer server;
   const auto client = join(server.address());

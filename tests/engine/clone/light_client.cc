@@ -49,20 +49,16 @@ void ZmtpConnection::open(int port, std::string_view socket_type, std::string op
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int connected = -1;
-  do connected = connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  while (connected != 0 && errno == EINTR);
-  TD_CHECK(connected == 0);
   fcntl(fd_, F_SETFL, O_NONBLOCK);
+  static_cast<void>(connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address));
   type_ = socket_type;
   opening_ = std::move(opening);
-  write(greeting());
 }
 
 void ZmtpConnection::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  greeted_ = false;
+  answered_ = greeted_ = false;
   rest_.clear();
   frames_.clear();
 }
@@ -75,9 +71,11 @@ void ZmtpConnection::write(std::string_view bytes) const {
 bool ZmtpConnection::read(const OnMessage& on_message) {
   static std::vector<char> buffer(256 * 1024);
   const ssize_t got = recv(fd_, buffer.data(), buffer.size(), 0);
-  if (got < 0) return errno == EAGAIN || errno == EINTR;
+  if (got < 0) return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
   if (got == 0) return false;
   rest_.append(buffer.data(), static_cast<size_t>(got));
+  if (!answered_) write(greeting());  // the peer's first bytes say that there is a connection
+  answered_ = true;
   if (!greeted_) {
     if (rest_.size() < kGreetingBytes) return true;
     greeted_ = true;

@@ -32,7 +32,8 @@ class ZmtpConnection {
   size_t parse(core::Bytes bytes, const OnMessage& on_message);
 
   int fd_ = -1;
-  bool greeted_ = false;
+  bool answered_ = false;  // the peer's greeting, of which there is a part
+  bool greeted_ = false;   // both of us, whole
   std::string type_;
   std::string opening_;
   std::string rest_;                 // of a frame that is not complete
