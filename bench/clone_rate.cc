@@ -114,7 +114,7 @@ Json relay(uint64_t count) {
       if (!frame.more()) course.arrive();
     }
   });
-  const Json result = course.measure(count, [&](uint64_t i) { send_five(push, key_of(i % kKeys), value_of(i)); });
+  Json result = course.measure(count, [&](uint64_t i) { send_five(push, key_of(i % kKeys), value_of(i)); });
   relaying.join();
   receiving.join();
   return result;

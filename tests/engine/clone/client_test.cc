@@ -11,8 +11,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr int64_t kSecond_ns = 1'000'000'000;
-
 // What a watcher was told, as text.
 class Diary {
  public:

@@ -3,9 +3,9 @@
 // the number of steps, TAPEDECK_MODEL_SEED one seed.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <random>
@@ -268,7 +268,7 @@ class World {
 };
 
 uint64_t number_from(const char* name, uint64_t otherwise) {
-  const char* text = ::getenv(name);
+  const char* text = std::getenv(name);
   return text != nullptr ? std::stoull(text) : otherwise;
 }
 
