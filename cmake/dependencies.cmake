@@ -17,6 +17,7 @@ pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 if(TAPEDECK_TESTS)
   find_package(GTest REQUIRED)
+  find_program(Python3_EXECUTABLE python3 PATHS /usr/bin NO_DEFAULT_PATH)  # the one that Debian's python3-zmq is for
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
 endif()
 if(TAPEDECK_BENCH)

@@ -11,6 +11,7 @@ namespace tapedeck::tools {
 
 void add_capture(CLI::App& program, core::ExitCode& exit);
 void add_cat(CLI::App& program, core::ExitCode& exit);
+void add_clone(CLI::App& program, core::ExitCode& exit);
 void add_convert(CLI::App& program, core::ExitCode& exit);
 void add_info(CLI::App& program, core::ExitCode& exit);
 void add_nics(CLI::App& program, core::ExitCode& exit);

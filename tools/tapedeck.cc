@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   tools::add_convert(program, exit);
   tools::add_recover(program, exit);
   tools::add_cat(program, exit);
+  tools::add_clone(program, exit);
   tools::add_replay(program, exit);
   tools::add_subscribe(program, exit);
   tools::add_synth(program, exit);

@@ -13,7 +13,7 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr int kBacklog = 1024;
+constexpr int kBacklog = 4096;
 constexpr std::string_view kCongestionControl = "reno";  // in every kernel, and allowed to every user
 
 in_addr_t address_of(std::string_view host) {

@@ -2,6 +2,7 @@
 // the same makers as the unit tests use. To be run again, and its output committed, when a format changes.
 #include <array>
 
+#include "engine/clone/protocol.h"
 #include "engine/tape/codec.h"
 #include "engine/tape/segment_scanner.h"
 #include "engine/transport/in_band.h"
@@ -143,6 +144,28 @@ void add_messages(const Corpus& corpus) {
   corpus.add("blackbox", "late-names", byte(1) + runs + piece(text_of(dictionary)) + piece(text_of(end)));
 }
 
+std::string clone_input(const clone::Message& message) {
+  std::string input = byte(clone::kFrames);
+  for (const std::string& frame : clone::encode(message)) input += piece(frame);
+  return input;
+}
+
+void add_clone(const Corpus& corpus) {
+  const std::string_view uuid = "0123456789abcdef";
+  const std::string set = clone_input({.key = "/a/k", .uuid = uuid, .properties = "ttl=5\n", .value = "v"});
+  const std::string sync = clone_input({.key = "/a/k", .sequence = 3, .value = "v"});
+  const std::string end = clone_input({.key = clone::kEnd, .sequence = 5, .value = "/a/"});
+  const std::string heartbeat =
+      clone_input({.key = clone::kHeartbeat, .properties = "instance=00000000000000ff\nlast=5\n"});
+  const std::string update =
+      clone_input({.key = "/a/k", .sequence = 6, .uuid = uuid, .properties = "previous.3=4\n", .value = "w"});
+  const std::string hole = clone_input({.key = "/a/l", .sequence = 9, .properties = "previous.3=8\n", .value = "w"});
+  const std::string erase = clone_input({.key = "/a/k", .sequence = 7});
+  corpus.add("clone", "server", set + set + clone_input({.key = "k", .value = "/a/"}) + erase);
+  corpus.add("clone", "client", heartbeat + sync + end + update + erase + hole + end + heartbeat);
+  corpus.add("clone", "request", byte(2) + piece(clone::kRequest) + piece("/a/b/"));
+}
+
 void add_texts(const Corpus& corpus) {
   constexpr std::array kTexts = {"tcp://127.0.0.1:5555",
                                  "ipc:///tmp/feed",
@@ -171,5 +194,6 @@ int main(int argc, char** argv) {
   add_tapes(corpus, scratch);
   add_packets(corpus);
   add_messages(corpus);
+  add_clone(corpus);
   add_texts(corpus);
 }

@@ -1,0 +1,83 @@
+#include "engine/clone/replica.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tapedeck::clone {
+
+Replica::Replica(std::string subtree, std::optional<uint64_t> stop_at)
+    : subtree_(std::move(subtree)), stop_at_(stop_at) {}
+
+void Replica::expect_snapshot() {
+  incoming_ = {};
+  synced_ = false;
+}
+
+void Replica::forget_server() {
+  expect_snapshot();
+  instance_.clear();
+  published_ = 0;
+}
+
+void Replica::add(const Message& sync) {
+  if (!sync.key.starts_with(subtree_) || is_command(sync.key) || sync.value.empty()) return;
+  incoming_.set(std::make_shared<Entry>(Entry{std::string(sync.key), std::string(sync.value), sync.sequence}));
+}
+
+void Replica::finish(const Message& end) {
+  table_ = std::exchange(incoming_, {});
+  sequence_ = sequence_in_subtree_ = end.sequence;
+  synced_ = true;
+}
+
+Replica::Step Replica::on_published(const Message& message) {
+  if (message.key == kHeartbeat) return on_heartbeat(message);
+  return is_command(message.key) ? Step::kNothing : on_update(message);
+}
+
+// Ours says which server it is and how far it has come; the reference implementation the latter in the sequence.
+Replica::Step Replica::on_heartbeat(const Message& message) {
+  const std::string_view instance = property(message.properties, kInstance).value_or("");
+  if (!instance_.empty() && instance != instance_) return Step::kOtherServer;
+  instance_ = instance;
+  const uint64_t last = integer_property(message.properties, kLast).value_or(message.sequence);
+  if (last == 0 && instance.empty()) return Step::kNothing;  // it does not say
+  if (last < published_) return Step::kOtherServer;
+  if (!synced_ || last <= sequence_ || stopped()) return Step::kNothing;
+  if (subtree_.empty()) return Step::kHole;
+  advance(last);
+  return Step::kNothing;
+}
+
+Replica::Step Replica::on_update(const Message& message) {
+  if (message.sequence <= published_) return Step::kOtherServer;
+  published_ = message.sequence;
+  if (!synced_ || message.sequence <= sequence_ || stopped()) return Step::kNothing;
+  if (!message.key.starts_with(subtree_)) return Step::kNothing;  // "HUGZ..." matches the subscription to HUGZ
+  if (is_hole(message)) return Step::kHole;
+  if (stop_at_ && message.sequence > *stop_at_) {
+    advance(*stop_at_);
+    return Step::kNothing;
+  }
+  apply(message);
+  return Step::kApplied;
+}
+
+bool Replica::is_hole(const Message& message) const {
+  if (subtree_.empty()) return message.sequence != sequence_ + 1;
+  const auto previous = integer_property(message.properties, previous_property(subtree_.size()));
+  return previous && *previous > sequence_in_subtree_;
+}
+
+void Replica::apply(const Message& message) {
+  if (message.value.empty()) {
+    table_.erase(message.key);
+  } else {
+    table_.set(std::make_shared<Entry>(Entry{std::string(message.key), std::string(message.value), message.sequence}));
+  }
+  sequence_ = sequence_in_subtree_ = message.sequence;
+}
+
+void Replica::advance(uint64_t sequence) { sequence_ = stop_at_ ? std::min(sequence, *stop_at_) : sequence; }
+
+}  // namespace tapedeck::clone

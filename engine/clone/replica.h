@@ -1,0 +1,64 @@
+// What a client holds: a copy of a server's table, or of a subtree, and where it stands in the server's sequence. Knows
+// which updates are old, and sees when some are missing or come from another server. No sockets, so that a test can
+// drive it. For one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "engine/clone/protocol.h"
+#include "engine/clone/table.h"
+
+namespace tapedeck::clone {
+
+class Replica {
+ public:
+  enum class Step {
+    kNothing,      // a heartbeat, or an update that the snapshot had already or that is none of ours
+    kApplied,      // the table has changed
+    kHole,         // updates are missing
+    kOtherServer,  // this does not continue what came before
+  };
+
+  // With `stop_at` it takes no update above that sequence.
+  explicit Replica(std::string subtree = {}, std::optional<uint64_t> stop_at = std::nullopt);
+
+  // Before the snapshot: what comes is compared with what came before it, and not applied.
+  // Forgets where it stood; the table stays until a snapshot takes its place.
+  void expect_snapshot();
+  void add(const Message& sync);    // KVSYNC
+  void finish(const Message& end);  // KTHXBAI: the table is now the snapshot
+  // The server that the last KVPUBs came from is given up for another.
+  void forget_server();
+
+  // A KVPUB or HUGZ, in the order in which they came on one subscription.
+  Step on_published(const Message& message);
+
+  [[nodiscard]] const Table& table() const { return table_; }
+  [[nodiscard]] const std::string& subtree() const { return subtree_; }
+  [[nodiscard]] bool synced() const { return synced_; }
+  // All updates up to here are in the table.
+  [[nodiscard]] uint64_t sequence() const { return sequence_; }
+  // Has the state of `stop_at`, or never will for it came too late.
+  [[nodiscard]] bool stopped() const { return synced_ && stop_at_ && sequence_ == *stop_at_; }
+  [[nodiscard]] bool too_late() const { return synced_ && stop_at_ && sequence_ > *stop_at_; }
+
+ private:
+  Step on_heartbeat(const Message& message);
+  Step on_update(const Message& message);
+  [[nodiscard]] bool is_hole(const Message& message) const;
+  void apply(const Message& message);
+  void advance(uint64_t sequence);
+
+  std::string subtree_;
+  std::optional<uint64_t> stop_at_;
+  Table table_;
+  Table incoming_;          // of a snapshot that is not complete
+  std::string instance_;    // of the server; empty until it tells
+  uint64_t published_ = 0;  // sequence of the last KVPUB seen from this server
+  uint64_t sequence_ = 0;
+  uint64_t sequence_in_subtree_ = 0;  // of the last update of ours, or of the snapshot
+  bool synced_ = false;
+};
+
+}  // namespace tapedeck::clone

@@ -1,0 +1,216 @@
+#include "engine/clone/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace tapedeck::clone {
+namespace {
+
+constexpr int64_t kMillisecond_ns = 1'000'000;
+constexpr int64_t kSecond_ns = 1'000'000'000;
+constexpr int64_t kPromptBeat_ns = 10 * kMillisecond_ns;
+constexpr int64_t kPromptBeatShare = 100;  // prompt heartbeats take a hundredth of the time at most
+constexpr int kMessagesATurn = 1'000;
+constexpr int kAnswersASecond = 1'000;
+constexpr int kTries = 100;
+constexpr uint16_t kPorts = 3;
+constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
+constexpr int64_t kSubscriptionBytesMax = 4'096;
+// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three: such a
+// thread accepts one connection between two updates, each of which takes it 10 us for each of its subscribers.
+constexpr int kIoThreads = 4;
+constexpr uint64_t kSnapshotThread = 0b0001;
+constexpr uint64_t kUpdateThreads = 0b1110;
+
+core::Result<uint16_t> bind_at(zmq::socket_t& socket, const std::string& host, uint16_t port) {
+  const transport::Endpoint endpoint{
+      .scheme = transport::Scheme::kTcp, .host = host, .port = std::to_string(port), .path = {}};
+  TD_ASSIGN(const std::string bound, transport::bind(socket, endpoint));
+  return static_cast<uint16_t>(std::stoul(bound.substr(bound.rfind(':') + 1)));
+}
+
+std::string random_instance() {
+  uint64_t bits = 0;
+  std::memcpy(&bits, new_uuid().data(), sizeof bits);
+  return fmt::format("{}={:016x}\n", kInstance, bits);
+}
+
+zmq::socket_t make_socket(zmq::context_t& context, zmq::socket_type type, uint64_t io_thread, int64_t frame_bytes_max) {
+  zmq::socket_t socket(context, type);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::backlog, kBacklog);
+  socket.set(zmq::sockopt::affinity, io_thread);
+  socket.set(zmq::sockopt::maxmsgsize, frame_bytes_max);
+  return socket;
+}
+
+}  // namespace
+
+core::Result<Server::Sockets> Server::open_at(zmq::context_t& context, const ServerOptions& options, uint16_t port) {
+  const auto frame_bytes_max = static_cast<int64_t>(2 * std::max(options.limits.value_bytes_max, kPropertiesBytesMax));
+  const auto collector = options.collector == Collector::kSub ? zmq::socket_type::sub : zmq::socket_type::pull;
+  Sockets sockets{make_socket(context, zmq::socket_type::router, kSnapshotThread, kSubscriptionBytesMax),
+                  make_socket(context, zmq::socket_type::xpub, kUpdateThreads, kSubscriptionBytesMax),
+                  make_socket(context, collector, kUpdateThreads, frame_bytes_max)};
+  sockets.publisher.set(zmq::sockopt::sndhwm, options.backlog);
+  sockets.publisher.set(zmq::sockopt::xpub_verbose, true);
+  if (options.collector == Collector::kSub) sockets.collector.set(zmq::sockopt::subscribe, "");
+  TD_ASSIGN(sockets.port, bind_at(sockets.router, options.host, port));
+  if (sockets.port > UINT16_MAX - kPorts) return core::fail("port {} leaves no room for two more", sockets.port);
+  TD_TRY(bind_at(sockets.publisher, options.host, static_cast<uint16_t>(sockets.port + 1)));
+  TD_TRY(bind_at(sockets.collector, options.host, static_cast<uint16_t>(sockets.port + 2)));
+  return sockets;
+}
+
+core::Result<Server::Sockets> Server::open(zmq::context_t& context, const ServerOptions& options) {
+  auto sockets = open_at(context, options, options.port);
+  for (int tries = 1; !sockets && options.port == 0 && tries < kTries; ++tries) sockets = open_at(context, options, 0);
+  return sockets;
+}
+
+core::Result<std::unique_ptr<Server>> Server::bind(const ServerOptions& options, const core::Clock& clock) {
+  auto context = std::make_unique<zmq::context_t>(kIoThreads);
+  TD_ASSIGN(Sockets sockets, open(*context, options));
+  return std::unique_ptr<Server>(new Server(options, clock, std::move(context), std::move(sockets)));
+}
+
+Server::Server(const ServerOptions& options, const core::Clock& clock, std::unique_ptr<zmq::context_t> context,
+               Sockets sockets)
+    : clock_(clock),
+      context_(std::move(context)),
+      port_(sockets.port),
+      publisher_(std::move(sockets.publisher)),
+      collector_(std::move(sockets.collector)),
+      instance_(random_instance()),
+      snapshots_(std::move(sockets.router), options.limits, options.hold_ns, instance_),
+      store_(options.limits) {}
+
+void Server::run(const core::StopFlag& stop) {
+  while (!stop.requested()) {
+    if (!busy_) wait(clock_.monotonic_ns());
+    busy_ = false;
+    const int64_t now_ns = clock_.monotonic_ns();
+    take_subscriptions(now_ns);
+    take_updates(now_ns);
+    expire(now_ns);
+    snapshots_.receive(now_ns);
+    snapshots_.send(store_, now_ns);
+    beat(now_ns);
+  }
+}
+
+void Server::wait(int64_t now_ns) {
+  const int64_t next_ns = std::min({next_beat_ns_, store_.next_expiry_ns(), snapshots_.next_send_ns(now_ns),
+                                    now_ns + transport::kPollInterval.count() * kMillisecond_ns});
+  const std::chrono::milliseconds timeout((std::max<int64_t>(next_ns - now_ns, 0) + kMillisecond_ns - 1) /
+                                          kMillisecond_ns);
+  std::array<zmq::pollitem_t, 3> items = {{{publisher_.handle(), 0, ZMQ_POLLIN, 0},
+                                           {collector_.handle(), 0, ZMQ_POLLIN, 0},
+                                           {snapshots_.socket().handle(), 0, ZMQ_POLLIN, 0}}};
+  try {
+    zmq::poll(items, timeout);
+  } catch (const zmq::error_t& error) {
+    if (error.num() != EINTR) throw;
+  }
+}
+
+void Server::take_subscriptions(int64_t now_ns) {
+  zmq::message_t message;
+  for (int i = 0; i < kMessagesATurn && transport::receive(publisher_, message, zmq::recv_flags::dontwait); ++i) {
+    on_subscription(message.to_string_view(), now_ns);
+  }
+}
+
+// A byte, 1 or 0 (the last one is gone), and the topic. Whoever subscribes to heartbeats waits for one.
+void Server::on_subscription(std::string_view message, int64_t now_ns) {
+  if (message.size() < 2) return;
+  const bool subscribes = message.front() == 1;
+  const std::string_view topic = message.substr(1);
+  if (subscribes && topic == kHeartbeat)
+    next_beat_ns_ = std::min(next_beat_ns_, std::max(now_ns, next_prompt_beat_ns_));
+  subscribes ? subtrees_.add(topic, store_.sequence()) : subtrees_.remove(topic);
+}
+
+void Server::take_updates(int64_t now_ns) {
+  Frames frames;
+  for (int i = 0; i < kMessagesATurn && frames.receive(collector_); ++i) {
+    busy_ = true;
+    on_update(frames, now_ns);
+  }
+}
+
+void Server::on_update(Frames& frames, int64_t now_ns) {
+  Message message;
+  int64_t ttl_s = 0;
+  Fault fault = decode(frames.bytes(), message);
+  if (fault == Fault::kNone && is_command(message.key)) fault = Fault::kKey;
+  if (fault == Fault::kNone) fault = ttl_of(message.properties, ttl_s);
+  if (fault != Fault::kNone) {
+    ++counters_.faults[static_cast<size_t>(fault)];
+    if (fault == Fault::kTtl) refuse(message.uuid, "ttl", now_ns);
+    return;
+  }
+  switch (store_.apply(message, ttl_s, now_ns)) {
+    case Store::Verdict::kTooManyKeys: return refuse(message.uuid, "keys", now_ns);
+    case Store::Verdict::kValueTooLong: return refuse(message.uuid, "value", now_ns);
+    case Store::Verdict::kRepeated:
+      ++counters_.repeated;
+      return answer(message.uuid, fmt::format("{}={}\n", kDone, *store_.sequence_of(message.uuid)), now_ns);
+    case Store::Verdict::kApplied: break;
+  }
+  ++counters_.updates;
+  const std::string previous = subtrees_.note(message.key, store_.sequence());
+  if (!previous.empty()) frames[3] = frame_of(fmt::format("{}{}", message.properties, previous));
+  // A publisher drops what a slow subscriber has no room for, and never blocks.
+  static_cast<void>(send(publisher_, {std::move(frames[0]), frame_of(store_.sequence()), std::move(frames[2]),
+                                      std::move(frames[3]), std::move(frames[4])}));
+}
+
+void Server::refuse(std::string_view uuid, std::string_view why, int64_t now_ns) {
+  ++counters_.refused;
+  if (!uuid.empty()) answer(uuid, fmt::format("{}={}\n", kRefused, why), now_ns);
+}
+
+// Everybody gets it, so there is a limit; who hears nothing sends again.
+void Server::answer(std::string_view uuid, const std::string& property, int64_t now_ns) {
+  if (now_ns - answers_since_ns_ >= kSecond_ns) {
+    answers_since_ns_ = now_ns;
+    answers_ = 0;
+  }
+  if (++answers_ <= kAnswersASecond) publish_heartbeat(uuid, property);
+}
+
+void Server::expire(int64_t now_ns) {
+  for (int i = 0; i < kMessagesATurn; ++i) {
+    const auto key = store_.expire(now_ns);
+    if (!key) return;
+    ++counters_.expired;
+    const std::string previous = subtrees_.note(*key, store_.sequence());
+    static_cast<void>(send(
+        publisher_, {.key = *key, .sequence = store_.sequence(), .uuid = {}, .properties = previous, .value = {}}));
+  }
+}
+
+void Server::beat(int64_t now_ns) {
+  if (now_ns < next_beat_ns_) return;
+  publish_heartbeat({}, {});
+  const int64_t cost_ns = clock_.monotonic_ns() - now_ns;
+  next_prompt_beat_ns_ = now_ns + std::max(kPromptBeat_ns, kPromptBeatShare * cost_ns);
+  next_beat_ns_ = now_ns + kSecond_ns;
+}
+
+void Server::publish_heartbeat(std::string_view uuid, const std::string& more) {
+  const std::string properties = fmt::format("{}{}={}\n{}", instance_, kLast, store_.sequence(), more);
+  static_cast<void>(
+      send(publisher_, {.key = kHeartbeat, .sequence = 0, .uuid = uuid, .properties = properties, .value = {}}));
+}
+
+ServerCounters Server::counters() const {
+  ServerCounters counters = counters_;
+  counters.snapshots = snapshots_.counters();
+  return counters;
+}
+
+}  // namespace tapedeck::clone

@@ -1,0 +1,138 @@
+#include "engine/clone/snapshots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tapedeck::clone {
+namespace {
+
+constexpr size_t kStreams = 128;         // at a time
+constexpr int kMessagesAtATime = 1'000;  // in the queue of a client's connection
+constexpr int kMessagesATurn = 256;      // between two looks at the updates
+constexpr int kMessagesAStream = 64;     // then it is the next client's turn
+constexpr int kRequestsATurn = 1'000;
+constexpr int64_t kRetry_ns = 1'000'000;  // when all clients' queues are full
+constexpr int64_t kStall_ns = 5'000'000'000;
+constexpr size_t kCopiedBytesMax = 512;  // of a value; sending a larger one in place costs less
+
+// A frame that lies in the entry and keeps it.
+zmq::message_t value_of(const EntryPointer& entry) {
+  if (entry->value.size() <= kCopiedBytesMax) return frame_of(entry->value);
+  const auto release = [](void*, void* hint) { delete static_cast<EntryPointer*>(hint); };
+  return {const_cast<char*>(entry->value.data()), entry->value.size(), release, new EntryPointer(entry)};
+}
+
+}  // namespace
+
+Snapshots::Snapshots(zmq::socket_t router, const Limits& limits, int64_t hold_ns, std::string properties)
+    : router_(std::move(router)), limits_(limits), hold_ns_(hold_ns), properties_(std::move(properties)) {
+  router_.set(zmq::sockopt::router_mandatory, true);
+  router_.set(zmq::sockopt::sndhwm, kMessagesAtATime);
+}
+
+void Snapshots::receive(int64_t now_ns) {
+  Frames frames;
+  for (int i = 0; i < kRequestsATurn && frames.receive(router_); ++i) on_request(frames, now_ns);
+}
+
+void Snapshots::on_request(Frames& frames, int64_t now_ns) {
+  ++counters_.requests;
+  const auto subtree = decode_request(frames.bytes(1));
+  if (!subtree) {
+    ++counters_.malformed;
+    return;
+  }
+  std::string identity(frames[0].to_string_view());
+  if (identities_.size() >= limits_.clients_max) {
+    ++counters_.refused;
+    const std::string properties = fmt::format("{}{}=clients\n", properties_, kRefused);
+    if (send_frame(router_, frame_of(identity), true) == Sent::kYes) {
+      static_cast<void>(clone::send(router_, {.key = kHeartbeat, .properties = properties}));
+    }
+    return;
+  }
+  if (!identities_.insert(identity).second) {
+    ++counters_.repeated;
+    return;
+  }
+  waiting_.push_back({std::move(identity), std::string(*subtree), now_ns + hold_ns_});
+}
+
+// Those that start in one turn share one version: no update comes between them.
+void Snapshots::start_due(const Store& store, int64_t now_ns) {
+  while (!waiting_.empty() && waiting_.front().due_ns <= now_ns && streams_.size() < kStreams) {
+    Request& request = waiting_.front();
+    Stream& stream = streams_.emplace_back();
+    stream.identity = std::move(request.identity);
+    stream.subtree = std::move(request.subtree);
+    stream.version = store.table();
+    stream.sequence = store.sequence();
+    stream.cursor = stream.version.at(stream.subtree);
+    stream.next = stream.cursor.next_pointer();
+    stream.progress_ns = now_ns;
+    waiting_.pop_front();
+  }
+}
+
+void Snapshots::send(const Store& store, int64_t now_ns) {
+  start_due(store, now_ns);
+  blocked_ = false;
+  size_t blocked = 0;
+  for (int sent = 0; sent < kMessagesATurn && blocked < streams_.size(); sent += kMessagesAStream) {
+    const Progress progress = advance(streams_.front(), now_ns);
+    if (progress == Progress::kOver) {
+      identities_.erase(streams_.front().identity);
+      streams_.pop_front();
+      continue;
+    }
+    blocked = progress == Progress::kBlocked ? blocked + 1 : 0;
+    streams_.splice(streams_.end(), streams_, streams_.begin());
+  }
+  blocked_ = blocked == streams_.size();
+}
+
+Snapshots::Progress Snapshots::advance(Stream& stream, int64_t now_ns) {
+  for (int i = 0; i < kMessagesAStream; ++i) {
+    const bool at_end = !stream.next || !stream.next->key.starts_with(stream.subtree);
+    const Sent sent = at_end ? send_end(stream) : send_entry(stream);
+    if (sent == Sent::kGone) {
+      ++counters_.gone;
+      return Progress::kOver;
+    }
+    if (sent == Sent::kFull) {
+      if (now_ns - stream.progress_ns < kStall_ns) return Progress::kBlocked;
+      ++counters_.stalled;
+      return Progress::kOver;
+    }
+    stream.progress_ns = now_ns;
+    if (at_end) {
+      ++counters_.finished;
+      return Progress::kOver;
+    }
+    stream.next = stream.cursor.next_pointer();
+  }
+  return Progress::kMore;
+}
+
+Sent Snapshots::send_entry(const Stream& stream) {
+  const Sent sent = send_frame(router_, frame_of(stream.identity), true);
+  if (sent != Sent::kYes) return sent;
+  return clone::send(router_, {frame_of(stream.next->key), frame_of(stream.next->sequence), zmq::message_t(),
+                               zmq::message_t(), value_of(stream.next)});
+}
+
+Sent Snapshots::send_end(const Stream& stream) {
+  const Sent sent = send_frame(router_, frame_of(stream.identity), true);
+  if (sent != Sent::kYes) return sent;
+  return clone::send(
+      router_,
+      {.key = kEnd, .sequence = stream.sequence, .uuid = {}, .properties = properties_, .value = stream.subtree});
+}
+
+int64_t Snapshots::next_send_ns(int64_t now_ns) const {
+  if (!streams_.empty()) return blocked_ ? now_ns + kRetry_ns : now_ns;
+  return waiting_.empty() ? INT64_MAX : waiting_.front().due_ns;
+}
+
+}  // namespace tapedeck::clone

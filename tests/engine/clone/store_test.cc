@@ -1,0 +1,84 @@
+#include "engine/clone/store.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace tapedeck::clone {
+namespace {
+
+constexpr int64_t kSecond_ns = 1'000'000'000;
+using Verdict = Store::Verdict;
+
+std::string value_of(const Store& store, std::string_view key) {
+  const EntryPointer entry = store.table().find(key);
+  return entry ? entry->value : "none";
+}
+
+TEST(Store, EveryUpdateHasTheNextSequenceADeleteOfNothingToo) {
+  Store store({});
+  EXPECT_EQ(store.apply({.key = "a", .value = "1"}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "b", .value = {}}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "a", .value = {}}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.sequence(), 3u);
+  EXPECT_EQ(store.table().size(), 0u);
+}
+
+TEST(Store, ARepetitionDoesNotUndoWhatCameAfterIt) {
+  Store store({});
+  const std::string_view uuid = "0123456789abcdef";
+  EXPECT_EQ(store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "a", .value = "2"}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0), Verdict::kRepeated);
+  EXPECT_EQ(value_of(store, "a"), "2");
+  EXPECT_EQ(store.sequence_of(uuid), 1u);
+}
+
+TEST(Store, RemembersABoundedNumberOfUuids) {
+  Store store({});
+  std::string uuid(kUuidBytes, 'u');
+  for (uint32_t i = 0; i <= Store::kRemembered; ++i) {
+    std::memcpy(uuid.data(), &i, sizeof i);
+    ASSERT_EQ(store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0), Verdict::kApplied);
+  }
+  EXPECT_EQ(store.sequence_of(uuid), Store::kRemembered + 1);
+  const uint32_t first = 0;
+  std::memcpy(uuid.data(), &first, sizeof first);
+  EXPECT_EQ(store.sequence_of(uuid), std::nullopt);
+}
+
+TEST(Store, LimitsHaveAnswersOfTheirOwn) {
+  Store store({.keys_max = 1, .value_bytes_max = 3});
+  EXPECT_EQ(store.apply({.key = "a", .value = "1234"}, 0, 0), Verdict::kValueTooLong);
+  EXPECT_EQ(store.apply({.key = "a", .value = "123"}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "b", .value = "1"}, 0, 0), Verdict::kTooManyKeys);
+  EXPECT_EQ(store.apply({.key = "a", .value = "2"}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.apply({.key = "b", .value = {}}, 0, 0), Verdict::kApplied);
+  EXPECT_EQ(store.sequence(), 3u);
+}
+
+TEST(Store, AnEphemeralKeyGoesWhenItsTimeIsOver) {
+  Store store({});
+  store.apply({.key = "a", .value = "1"}, 5, kSecond_ns);
+  EXPECT_EQ(store.next_expiry_ns(), 6 * kSecond_ns);
+  EXPECT_EQ(store.expire(6 * kSecond_ns - 1), std::nullopt);
+  EXPECT_EQ(store.expire(6 * kSecond_ns), "a");
+  EXPECT_EQ(store.sequence(), 2u);
+  EXPECT_EQ(value_of(store, "a"), "none");
+  EXPECT_EQ(store.next_expiry_ns(), INT64_MAX);
+}
+
+TEST(Store, AnUpdateRefreshesTheTimeOrEndsIt) {
+  Store store({});
+  store.apply({.key = "a", .value = "1"}, 5, 0);
+  store.apply({.key = "a", .value = "1"}, 5, 4 * kSecond_ns);
+  EXPECT_EQ(store.expire(5 * kSecond_ns), std::nullopt);
+  store.apply({.key = "a", .value = "2"}, 0, 5 * kSecond_ns);
+  EXPECT_EQ(store.next_expiry_ns(), INT64_MAX);
+  store.apply({.key = "b", .value = "2"}, 1, 0);
+  store.apply({.key = "b", .value = {}}, 1, 0);
+  EXPECT_EQ(store.next_expiry_ns(), INT64_MAX);
+}
+
+}  // namespace
+}  // namespace tapedeck::clone
