@@ -58,6 +58,10 @@ core::Result<Embedded> run_embedded(Options replay, blackbox::Options box, const
                            "within one process there is one endpoint, inproc://NAME, and no shards, not {}",
                            fmt::join(replay.endpoints, " "));
   }
+  if (replay.wire != transport::Wire::kPacked) {
+    return core::fail_with(core::ExitCode::kUsage, "within one process the wire is packed: {} cannot be plain",
+                           endpoint);
+  }
   box.endpoint = endpoint;
   replay.wait_for = 1;  // there is no other
   TD_TRY(blackbox::check(box));

@@ -8,16 +8,19 @@ namespace {
 constexpr int64_t kAnnouncementInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryIntervalMax_ns = 10'000'000'000;
-constexpr uint64_t kBandwidthShare = 100;  // the repeated dictionary takes at most one part in this many
+constexpr uint64_t kBandwidthShare = 100;      // the repeated dictionary takes at most one part in this many
+constexpr size_t kBatchesOfLibzmq = 4 * 8192;  // bytes; more than what it encodes at once
 
 }  // namespace
 
 Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, uint64_t id,
-                     const core::StopFlag& stop, const core::Clock& clock)
+                     const std::optional<PlainTopics>& plain, const core::StopFlag& stop, const core::Clock& clock)
     : socket_(context, zmq::socket_type::xpub), tape_(tape), stop_(stop), clock_(clock), id_(id) {
   socket_.set(zmq::sockopt::sndhwm, frames_max);
   socket_.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
   socket_.set(zmq::sockopt::xpub_nodrop, on_slow == OnSlow::kBlock);
+  socket_.set(zmq::sockopt::xpub_verbose, true);
+  if (plain) plain_.emplace(*plain);
 }
 
 core::Result<std::string> Publisher::bind(const transport::Endpoint& endpoint) {
@@ -49,6 +52,7 @@ void Publisher::repeat_in_band(bool now, bool everything) {
 void Publisher::drain_subscriptions() {
   zmq::message_t subscription;
   while (transport::receive(socket_, subscription, zmq::recv_flags::dontwait)) {
+    if (subscription.to_string_view().starts_with('\1')) ++subscriptions_;
   }
 }
 
@@ -60,23 +64,27 @@ void Publisher::send_in_band(const transport::Message& message) {
 void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Piece& piece, size_t run_bytes,
                       uint64_t scheduled_ns) {
   const uint64_t now_ns = clock_.now().value;
-  tape::LaneDigest& sent = sent_[lane];
   transport::stamp_envelope({front, transport::kHeadroom}, {.lane = lane.value,
                                                             .publisher = id_,
-                                                            .wire_sequence = sent.records,
+                                                            .wire_sequence = sent_[lane].records,
                                                             .record_count = static_cast<uint32_t>(piece.records),
                                                             .pass = pass,
                                                             .scheduled_ns = scheduled_ns == 0 ? now_ns : scheduled_ns,
                                                             .sent_ns = now_ns,
                                                             .tape = tape_.value,
                                                             .run_bytes = static_cast<uint32_t>(run_bytes)});
-  sent.add(piece.records, piece.crc, piece.record_bytes);
+  account(lane, piece, 1);
+}
+
+void Publisher::account(core::Lane lane, const Piece& piece, uint64_t frames) {
+  sent_[lane].add(piece.records, piece.crc, piece.record_bytes);
   records_.add(piece.records);
   record_bytes_.add(piece.record_bytes);
-  frames_.add(1);
+  frames_.add(frames);
 }
 
 bool Publisher::send(Run run, uint64_t scheduled_ns) {
+  if (plain_) return send_plain(run.blocks(), run.lane);
   const size_t front = run.begin - transport::kHeadroom;
   stamp(run.buffer.bytes().data() + front, run.lane, run.pass, run.piece, run.size, scheduled_ns);
   zmq::message_t message = transport::message_in(std::move(run.buffer), front, transport::kHeadroom + run.size);
@@ -85,8 +93,26 @@ bool Publisher::send(Run run, uint64_t scheduled_ns) {
 
 bool Publisher::send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
                      uint64_t scheduled_ns) {
+  if (plain_) return send_plain(transport::run_of(transport::bytes_of(message)), lane);
   stamp(message.data<std::byte>(), lane, pass, piece, message.size() - transport::kHeadroom, scheduled_ns);
   return send_whole(message);
+}
+
+bool Publisher::send_plain(core::Bytes run, core::Lane lane) {
+  const uint64_t sent_ns = clock_.now().value;
+  while (!run.empty()) {
+    tape::BlockView block;
+    if (plain_->take_block(run, block) != tape::Damage::kNone) {
+      records_lost_[lane] += block.header.record_count;
+      continue;
+    }
+    account(lane, {block.size(), block.header.raw_crc, block.header.raw_size}, block.size());
+    for (const tape::RecordView record : block) {
+      zmq::message_t message = plain_->message_of(record, sent_ns);
+      if (!send_whole(message)) return false;
+    }
+  }
+  return true;
 }
 
 bool Publisher::send_whole(zmq::message_t& message) {
@@ -105,12 +131,19 @@ int64_t Publisher::held_back_ns() const {
   return since_ns == 0 ? 0 : clock_.monotonic_ns() - since_ns;
 }
 
-void Publisher::send_end(uint32_t shard, bool interrupted) {
+bool Publisher::send_end(uint32_t shard, bool interrupted) {
   transport::EndOfTape end{.publisher = id_, .shard = shard, .interrupted = interrupted, .records_sent = {}};
   for (const auto& [lane, digest] : sent_) end.records_sent[lane] = digest.records;
-  const transport::Message message = transport::encode(end);
+  transport::Message message = transport::encode(end);
   zmq::message_t copy(message.data(), message.size());
-  static_cast<void>(transport::send(socket_, copy));  // not for ever: it is repeated until all receipts are in
+  const bool said = transport::send(socket_, copy);
+  if (!said || !plain_) return said;
+  // When a socket is closed libzmq lets go what it has not written of its last batch. That batch must be none of what a
+  // client without receipts waits for: so it is the same again, with spaces behind it.
+  message.resize(message.size() + kBatchesOfLibzmq, std::byte{' '});
+  copy = zmq::message_t(message.data(), message.size());
+  static_cast<void>(transport::send(socket_, copy));
+  return true;
 }
 
 void Publisher::close(int linger_ms) {

@@ -1,10 +1,11 @@
-// Owns the data socket of a shard: stamps envelopes, sends runs and slices without copying them, repeats the in-band
-// messages, and keeps account of what was sent. Lossless unless told otherwise: a full subscriber holds send() back.
-// For one thread; its counters may be read from any.
+// Owns the data socket of a shard: stamps envelopes, sends runs and slices without copying them (or, on the plain wire,
+// record by record), repeats the in-band messages, and keeps account of what was sent. Lossless unless told otherwise:
+// a full subscriber holds send() back. For one thread; its counters may be read from any.
 #pragma once
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "engine/core/clock.h"
@@ -12,6 +13,7 @@
 #include "engine/core/stop.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/socket.h"
+#include "replay/plain_sender.h"
 #include "replay/run.h"
 
 namespace tapedeck::replay {
@@ -23,9 +25,9 @@ enum class OnSlow {
 
 class Publisher {
  public:
-  // `frames_max`: how many frames wait for each subscriber.
+  // `frames_max`: how many frames wait for each subscriber. `plain`: given on the plain wire, and outlives it.
   Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, uint64_t id,
-            const core::StopFlag& stop, const core::Clock& clock);
+            const std::optional<PlainTopics>& plain, const core::StopFlag& stop, const core::Clock& clock);
 
   // Binds and gives the endpoint with the port that it got.
   [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint);
@@ -35,15 +37,21 @@ class Publisher {
   // Sends the announcement, and with `everything` the dictionary, if they are due or `now`.
   void repeat_in_band(bool now, bool everything);
 
+  // How many subscriptions have come in; several for each subscriber as a rule.
+  [[nodiscard]] uint64_t subscriptions() const { return subscriptions_; }
+
   // Sends a run, or, when `message` has been filled by the caller behind kHeadroom, a slice. `scheduled_ns` is the wall
   // time at which it was due, 0 for now. False if the replay was stopped while it waited.
   [[nodiscard]] bool send(Run run, uint64_t scheduled_ns);
   [[nodiscard]] bool send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
                           uint64_t scheduled_ns);
-  void send_end(uint32_t shard, bool interrupted);
+  // Whether it found room in every queue, for which it does not wait long.
+  bool send_end(uint32_t shard, bool interrupted);
 
   // What was sent, by lane: what each receipt must equal.
   [[nodiscard]] const std::map<core::Lane, tape::LaneDigest>& sent() const { return sent_; }
+  // What could not be taken apart for the plain wire, by lane.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& records_lost() const { return records_lost_; }
 
   // From any thread.
   [[nodiscard]] uint64_t records() const { return records_.get(); }
@@ -59,6 +67,8 @@ class Publisher {
  private:
   void stamp(std::byte* front, core::Lane lane, uint32_t pass, const Piece& piece, size_t run_bytes,
              uint64_t scheduled_ns);
+  [[nodiscard]] bool send_plain(core::Bytes run, core::Lane lane);
+  void account(core::Lane lane, const Piece& piece, uint64_t frames);
   [[nodiscard]] bool send_whole(zmq::message_t& message);
   void send_in_band(const transport::Message& message);
   void drain_subscriptions();
@@ -73,7 +83,10 @@ class Publisher {
   int64_t next_announcement_ns_ = 0;  // monotonic
   int64_t next_dictionary_ns_ = 0;    // monotonic
   uint64_t bytes_at_dictionary_ = 0;
+  uint64_t subscriptions_ = 0;
+  std::optional<PlainSender> plain_;
   std::map<core::Lane, tape::LaneDigest> sent_;
+  std::map<core::Lane, uint64_t> records_lost_;
 
   // Written by the publishing thread alone, on a cache line of their own.
   alignas(64) core::Counter records_;

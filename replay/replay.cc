@@ -155,8 +155,13 @@ class Replay {
                                          .endpoints = bound_.front(),
                                          .records = tape_.totals().records,
                                          .batch_bytes = static_cast<uint32_t>(shared_.run_bytes),
-                                         .paced = options_.rate.has_value()};
-    const transport::Dictionary dictionary{.tape = tape_.id(), .names = tape_.topic_names()};
+                                         .paced = options_.rate.has_value(),
+                                         .wire = options_.wire};
+    transport::Dictionary dictionary{.tape = tape_.id(), .names = tape_.topic_names()};
+    if (const std::optional<PlainTopics>& plain = shared_.source.plain) {
+      announcement.source_times = plain->source_times;
+      dictionary = plain->dictionary;
+    }
     for (const auto& shard : shards_) {
       shard->announce_as(announcement, dictionary);
       ++announcement.shard;
@@ -292,11 +297,15 @@ core::Result<Report> replay_in(std::vector<zmq::context_t>& networks, core::Noti
 core::Result<Source> open_source(const Options& options) {
   TD_TRY(check(options));
   const SelectionOptions& wanted = options.selection;
-  const bool by_topic = !wanted.topics.is_all();
+  const bool by_topic = options.wire == transport::Wire::kPlain || !wanted.topics.is_all();
   TD_ASSIGN(tape::TapeReader tape, tape::TapeReader::open(options.tape, {.lock = true, .topic_blocks = by_topic}));
   TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
   const core::File::Mode mode = file_mode(options.read_mode, tape);
-  return Source{std::move(tape), std::move(selection), mode};
+  std::optional<PlainTopics> plain;
+  if (is_plain) {
+    TD_ASSIGN(plain, plain_topics(tape));
+  }
+  return Source{std::move(tape), std::move(selection), mode, std::move(plain)};
 }
 
 core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,

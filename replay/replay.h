@@ -33,11 +33,13 @@ struct Options {
                                      // ports that follow
   std::string session_endpoint;      // of the session channel; empty: a free port of the same host
   SelectionOptions selection;
-  std::optional<double> rate;  // multiple of real time; none: as fast as it goes
-  bool ordered = false;        // in the exact order of arrival over all lanes, record by record, by one shard
-  uint32_t passes = 1;         // 0: for ever
-  unsigned wait_for = 1;       // subscribers that must have joined before the first record is sent
+  std::optional<double> rate;           // multiple of real time; none: as fast as it goes
+  bool ordered = false;                 // in the exact order of arrival over all lanes, by one shard
+  uint32_t passes = 1;                  // 0: for ever
+  unsigned wait_for = 1;                // subscribers that must have joined before the first record is sent
+  unsigned wait_for_subscriptions = 0;  // that each data socket must have had before that; for clients that do not join
   OnSlow on_slow = OnSlow::kBlock;
+  transport::Wire wire = transport::Wire::kPacked;
   std::vector<topology::ShardPlace> places{};  // of the shards' threads; free beyond them
   ReadMode read_mode = ReadMode::kAuto;
   uint64_t batch_bytes = 1u << 20;       // of a run; 4 KiB to 64 MiB
@@ -76,7 +78,8 @@ using OnStatus = std::function<void(const Status&)>;
 struct Source {
   tape::TapeReader tape;
   Selection selection;
-  core::File::Mode whole_blocks;  // how they are read
+  core::File::Mode whole_blocks;     // how they are read
+  std::optional<PlainTopics> plain;  // on the plain wire
 };
 [[nodiscard]] core::Result<Source> open_source(const Options& options);
 

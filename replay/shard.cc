@@ -1,6 +1,7 @@
 #include "replay/shard.h"
 
 #include <algorithm>
+#include <climits>
 #include <thread>
 
 #include "engine/topology/pinning.h"
@@ -12,12 +13,14 @@ constexpr size_t kBuffersMin = 3;
 constexpr size_t kBuffersMax = 12;
 constexpr size_t kRunsAheadOfLanes = 8;  // in the read-ahead's queue and hands
 constexpr size_t kSliceBytesMax = 64u << 10;
+constexpr uint64_t kPlainFramesMin = 1000;  // in a queue, however small it is
 constexpr int64_t kInBandWhileWaiting_ns = 100'000'000;
 constexpr int64_t kHousekeeping_ns = 100'000'000;
 constexpr int64_t kSkewPoll_ns = 200'000;
 constexpr int64_t kEndRepeat_ns = 500'000'000;
 constexpr int64_t kDismissedPoll_ns = 1'000'000;
 constexpr int kLinger_ms = 5000;
+constexpr int kPlainLinger_ms = 60'000;  // for clients that give no receipt when they have read all
 
 }  // namespace
 
@@ -26,15 +29,20 @@ Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& networ
       number_(number),
       pool_(buffers(lanes.size()), kRunOverhead + shared.run_bytes),
       publisher_(network, shared.options.on_slow, frames_in_queue(), shared.source.tape.id(), shared.publisher,
-                 shared.stop, shared.clock),
+                 shared.source.plain, shared.stop, shared.clock),
       read_ahead_(shared.source.tape, lanes, shared.source.selection, shared.options.batch_bytes, shared.options.passes,
                   shared.source.whole_blocks, order(), pool_, shared.stop) {}
 
-// Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest.
-size_t Shard::frame_bytes_max() const { return shared_.options.rate ? kSliceBytesMax : shared_.run_bytes; }
-
+// Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest, and on the plain wire
+// from the mean record.
 int Shard::frames_in_queue() const {
-  return static_cast<int>(std::max<size_t>(shared_.options.queue_bytes / frame_bytes_max(), 2));
+  const tape::LaneSummary& totals = shared_.source.tape.totals();
+  const bool is_plain = shared_.options.wire == transport::Wire::kPlain;
+  const uint64_t frame_bytes = is_plain ? std::max<uint64_t>(totals.bytes / std::max<uint64_t>(totals.records, 1), 1)
+                               : shared_.options.rate ? kSliceBytesMax
+                                                      : shared_.run_bytes;
+  const uint64_t frames = std::max<uint64_t>(shared_.options.queue_bytes / frame_bytes, is_plain ? kPlainFramesMin : 2);
+  return static_cast<int>(std::min<uint64_t>(frames, INT_MAX));
 }
 
 Order Shard::order() const {
@@ -62,12 +70,18 @@ void Shard::run() {
   shared_.skew.finish(number_);
   phase_.store(Phase::kPlayed, std::memory_order_release);
   say_the_end();
-  publisher_.close(shared_.options.on_slow == OnSlow::kBlock ? kLinger_ms : 0);
+  publisher_.close(linger_ms());
+}
+
+int Shard::linger_ms() const {
+  if (shared_.options.on_slow == OnSlow::kDrop) return 0;
+  return shared_.source.plain && !shared_.stop.requested() ? kPlainLinger_ms : kLinger_ms;
 }
 
 bool Shard::wait_for_subscribers() {
   const core::Clock& clock = shared_.clock;
-  while (shared_.session.joined() < shared_.options.wait_for) {
+  const Options& options = shared_.options;
+  while (shared_.session.joined() < options.wait_for || publisher_.subscriptions() < options.wait_for_subscriptions) {
     if (shared_.stop.requested()) return false;
     publisher_.repeat_in_band(/*now=*/true, /*everything=*/false);
     clock.sleep_until(clock.monotonic_ns() + kInBandWhileWaiting_ns, shared_.stop);
@@ -158,25 +172,31 @@ Status::Shard Shard::status() const {
 
 void Shard::say_the_end() {
   const core::StopFlag never;
+  const int64_t give_up_ns = shared_.clock.monotonic_ns() + int64_t{linger_ms()} * 1'000'000;
   int64_t next_end_ns = 0;
+  bool said = false;
+  bool nobody_waits = false;
   do {
     const int64_t now_ns = shared_.clock.monotonic_ns();
     if (now_ns >= next_end_ns) {
-      publisher_.send_end(static_cast<uint32_t>(number_), shared_.stop.requested());
+      said |= publisher_.send_end(static_cast<uint32_t>(number_), shared_.stop.requested());
       next_end_ns = now_ns + kEndRepeat_ns;
     }
     shared_.clock.sleep_until(now_ns + kDismissedPoll_ns, never);
-  } while (!dismissed_.load(std::memory_order_relaxed));
+    nobody_waits = said || !shared_.source.plain || shared_.stop.requested() || now_ns >= give_up_ns;
+  } while (!dismissed_.load(std::memory_order_relaxed) || !nobody_waits);
 }
 
 std::vector<tape::DamageReport> Shard::damage() const {
   std::vector<tape::DamageReport> damage = read_ahead_.damage();
-  if (!paced_) return damage;
-  for (const auto& [lane, records] : paced_->records_lost()) {
-    damage.push_back({.file = tape::lane_folder(lane),
-                      .records_lost = records,
-                      .what = std::string(damage_name(tape::Damage::kRaw))});
-  }
+  const auto note = [&damage](const std::map<core::Lane, uint64_t>& lost, tape::Damage what) {
+    for (const auto& [lane, records] : lost) {
+      damage.push_back(
+          {.file = tape::lane_folder(lane), .records_lost = records, .what = std::string(damage_name(what))});
+    }
+  };
+  if (paced_) note(paced_->records_lost(), tape::Damage::kRaw);
+  note(publisher_.records_lost(), tape::Damage::kStructure);
   return damage;
 }
 

@@ -65,7 +65,6 @@ class Shard {
  private:
   enum class Phase { kWaiting, kPlaying, kPlayed };
 
-  [[nodiscard]] size_t frame_bytes_max() const;
   [[nodiscard]] int frames_in_queue() const;
   [[nodiscard]] Order order() const;
   [[nodiscard]] size_t buffers(size_t lanes) const;
@@ -79,6 +78,7 @@ class Shard {
   void play_at_full_speed();
   [[nodiscard]] bool wait_for_slower_shards(uint64_t position);
   void say_the_end();
+  [[nodiscard]] int linger_ms() const;
 
   const SharedByShards& shared_;
   const size_t number_;

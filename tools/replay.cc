@@ -30,6 +30,7 @@ struct ReplayArguments {
   std::string rate = "max";
   std::string start, end, start_offset, duration;
   std::string on_slow = "block";
+  std::string wire = "packed";
   std::string read = "auto";
   std::string batch = "1MiB";
   std::string queue = "64MiB";
@@ -112,6 +113,7 @@ core::Status complete(ReplayArguments& arguments) {
   options.read_mode = arguments.read == "direct"   ? replay::ReadMode::kDirect
                       : arguments.read == "cached" ? replay::ReadMode::kCached
                                                    : replay::ReadMode::kAuto;
+  options.wire = arguments.wire == "plain" ? transport::Wire::kPlain : transport::Wire::kPacked;
   options.on_slow = arguments.on_slow == "drop" ? replay::OnSlow::kDrop : replay::OnSlow::kBlock;
   return {};
 }
@@ -243,6 +245,18 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       "order with one worker only");
   command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
   command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
+      ->capture_default_str();
+  command
+      ->add_option("--wait-for-subscriptions", options.wait_for_subscriptions,
+                   "Start when each shard has had so many subscriptions: for clients that do not join, with "
+                   "--wait-for 0")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--wire", arguments->wire,
+          "packed: blocks as they are on the tape, for subscribe; plain: a message for each record, behind its "
+          "topic, for any ZeroMQ client, and for subscribe")
+      ->check(CLI::IsMember({"packed", "plain"}))
       ->capture_default_str();
   command
       ->add_option("--on-slow", arguments->on_slow,

@@ -19,6 +19,8 @@ namespace tapedeck::blackbox {
 namespace {
 
 constexpr uint64_t kRunBytesUsual = 1u << 20;
+constexpr uint64_t kPlainBytesUsual = 256;  // of a message of the plain wire, with what ZeroMQ needs for it
+constexpr uint64_t kPlainMessagesMin = 1000;
 constexpr unsigned kWorkersMax = 1024;
 constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
 constexpr int64_t kStatusInterval_ns = 100'000'000;
@@ -87,13 +89,6 @@ class Box {
 
   // The SUB thread `number`, with a PUSH for each worker, or one to all of them.
   core::Status build_subscriber(size_t number) {
-    zmq::socket_t sub(networks_[number], zmq::socket_type::sub);
-    sub.set(zmq::sockopt::rcvhwm, frames_in_queue());
-    sub.set(zmq::sockopt::linger, 0);
-    sub.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
-    // In this order: who receives an in-band message is certain to be subscribed to the data.
-    sub.set(zmq::sockopt::subscribe, transport::kDataPrefix);
-    sub.set(zmq::sockopt::subscribe, transport::kInBandPrefix);
     std::vector<zmq::socket_t> pushes;
     for (unsigned i = 0; i < (is_by_lane() ? options_.workers : 1); ++i) {
       zmq::socket_t& push = pushes.emplace_back(inproc_, zmq::socket_type::push);
@@ -102,18 +97,37 @@ class Box {
       push.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
       push.bind(way(number, i));
     }
-    size_t shards = 0;
-    for (size_t i = number; i < endpoints_.size(); i += networks_.size(), ++shards) {
+    // In this order: who receives an in-band message is certain to be subscribed to the data.
+    TD_ASSIGN(zmq::socket_t sub,
+              subscribe(number, {transport::kDataPrefix, transport::kInBandPrefix}, frames_in_queue()));
+    const auto make_plain = [this, number] { return subscribe(number, {""}, plain_messages_in_queue()); };
+    const size_t shards = (endpoints_.size() - number + networks_.size() - 1) / networks_.size();
+    const SubscriberContext context{options_, heard_, accounts_, topics_, stop_all_, clock_};
+    subscribers_.push_back(
+        std::make_unique<Subscriber>(context, std::move(sub), make_plain, shards, std::move(pushes)));
+    return {};
+  }
+
+  // A socket for the SUB thread `number`, connected to the endpoints that are dealt to it.
+  core::Result<zmq::socket_t> subscribe(size_t number, std::initializer_list<std::string_view> prefixes,
+                                        int messages_max) {
+    zmq::socket_t sub(networks_[number], zmq::socket_type::sub);
+    sub.set(zmq::sockopt::rcvhwm, messages_max);
+    sub.set(zmq::sockopt::linger, 0);
+    sub.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
+    for (const std::string_view prefix : prefixes) sub.set(zmq::sockopt::subscribe, prefix);
+    for (size_t i = number; i < endpoints_.size(); i += networks_.size()) {
       TD_TRY(transport::connect(sub, endpoints_[i].text()));
     }
-    const SubscriberContext context{options_, heard_, accounts_, topics_, stop_all_, clock_};
-    subscribers_.push_back(std::make_unique<Subscriber>(context, std::move(sub), shards, std::move(pushes)));
-    return {};
+    return sub;
   }
 
   [[nodiscard]] bool is_by_lane() const { return options_.dispatch == Dispatch::kByLane; }
   [[nodiscard]] int frames_in_queue() const {
     return static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
+  }
+  [[nodiscard]] int plain_messages_in_queue() const {
+    return static_cast<int>(std::clamp<uint64_t>(options_.queue_bytes / kPlainBytesUsual, kPlainMessagesMin, INT_MAX));
   }
   // An inproc queue holds what both ends allow.
   [[nodiscard]] int frames_in_half_a_queue() const { return std::max(frames_in_queue() / 2, 1); }

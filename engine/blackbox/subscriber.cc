@@ -6,10 +6,11 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
-Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, size_t shards,
+Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, MakePlainSocket make_plain, size_t shards,
                        std::vector<zmq::socket_t> pushes)
     : context_(context),
       sub_(std::move(sub)),
+      make_plain_(std::move(make_plain)),
       pushes_(std::move(pushes)),
       shards_(shards),
       next_wire_sequence_(tape::kLanesMax) {}
@@ -23,7 +24,7 @@ void Subscriber::run() {
   Ending ending = Ending::kRunning;
   while (ending == Ending::kRunning) {
     zmq::message_t message;
-    const bool heard = transport::receive(sub_, message) && on_message(std::move(message));
+    const bool heard = receive_next(message) && on_message(std::move(message));
     ending = ending_.load(std::memory_order_relaxed);
     if (!heard && ending == Ending::kRunning && is_silent()) ending = Ending::kSilence;
     if (context_.stop.requested() && ending == Ending::kRunning) ending = Ending::kStopped;
@@ -34,8 +35,18 @@ void Subscriber::run() {
   ending_.store(ending, std::memory_order_release);  // publishes the counters
 }
 
+// Nothing that was gathered waits while nothing comes.
+bool Subscriber::receive_next(zmq::message_t& message) {
+  if (gatherer_) {
+    if (transport::receive(sub_, message, zmq::recv_flags::dontwait)) return true;
+    gatherer_->flush();
+  }
+  return transport::receive(sub_, message);
+}
+
 bool Subscriber::on_message(zmq::message_t message) {
   const std::string_view prefix = core::as_text(bytes_of(message).first(std::min<size_t>(message.size(), 4)));
+  if (plain_ && !prefix.starts_with(transport::kInBandPrefix)) return on_plain(std::move(message));
   return prefix.starts_with(transport::kDataPrefix) ? on_data(std::move(message)) : on_in_band(message);
 }
 
@@ -57,20 +68,44 @@ bool Subscriber::on_data(zmq::message_t message) {
   return true;
 }
 
+bool Subscriber::on_plain(zmq::message_t message) {
+  if (another_publishes_) return false;
+  if (gatherer_) {
+    take_plain(bytes_of(message));
+  } else {
+    note_sign_of_life();
+    hold(std::move(message));
+  }
+  return true;
+}
+
+void Subscriber::take_plain(core::Bytes message) {
+  switch (gatherer_->take(message)) {
+    case PlainGatherer::Taken::kRecord: break;
+    case PlainGatherer::Taken::kRepeated: ++repeated_records_; break;
+    case PlainGatherer::Taken::kForeign: ++bad_frames_; break;
+  }
+}
+
 // Bounded: the oldest frames are let go first, and show as a gap.
 void Subscriber::hold(zmq::message_t message) {
-  held_bytes_ += message.size();
+  held_bytes_ += sizeof message + message.size();
   held_.push_back(std::move(message));
   while (held_bytes_ > context_.options.queue_bytes && held_.size() > 1) {
-    held_bytes_ -= held_.front().size();
+    held_bytes_ -= sizeof message + held_.front().size();
     held_.pop_front();
   }
 }
 
+// Plain messages whose topics still have no names are let go.
 void Subscriber::release_held() {
-  for (zmq::message_t& message : held_) dispatch(std::move(message));
+  for (zmq::message_t& message : held_) {
+    if (!plain_) dispatch(std::move(message));
+    if (gatherer_) take_plain(bytes_of(message));
+  }
   held_.clear();
   held_bytes_ = 0;
+  if (gatherer_) gatherer_->flush();
 }
 
 void Subscriber::dispatch(zmq::message_t message) {
@@ -101,24 +136,50 @@ void Subscriber::note_gap(core::Lane lane, uint64_t from, uint64_t to) {
 
 bool Subscriber::on_in_band(const zmq::message_t& message) {
   const core::Bytes bytes = bytes_of(message);
-  if (const auto announcement = transport::decode_announcement(bytes)) {
-    if (!context_.heard.is_ours(announcement->publisher)) return false;
-    note_sign_of_life();
-    context_.heard.note(*announcement);
-    return true;
-  }
-  if (auto dictionary = transport::decode_dictionary(bytes)) {
-    if (context_.heard.publisher() == 0) return false;
-    context_.topics.set(std::move(dictionary->names));  // once: the tape of one replay does not change
-    release_held();
-    return true;
-  }
+  if (const auto announcement = transport::decode_announcement(bytes)) return on_announcement(*announcement);
+  if (auto dictionary = transport::decode_dictionary(bytes)) return on_dictionary(std::move(*dictionary));
   if (const auto end = transport::decode_end(bytes)) {
     if (context_.heard.publisher() == end->publisher) on_end(*end);
   } else {
     ++bad_frames_;
   }
   return false;
+}
+
+bool Subscriber::on_announcement(const transport::Announcement& announcement) {
+  if (!context_.heard.is_ours(announcement.publisher)) {
+    another_publishes_ = plain_.has_value();
+    return false;
+  }
+  note_sign_of_life();
+  if (announcement.wire == transport::Wire::kPlain && !plain_) {
+    change_to_plain(announcement);
+  } else {
+    context_.heard.note(announcement);
+  }
+  return true;
+}
+
+// The announcement is noted when it comes again on the new socket, where it proves that its subscription is in force:
+// the replay starts after that. Where there is no new socket, the next announcement tries again.
+void Subscriber::change_to_plain(const transport::Announcement& announcement) {
+  core::Result<zmq::socket_t> socket = make_plain_();
+  if (!socket) return;
+  sub_ = std::move(*socket);
+  plain_ = announcement;
+}
+
+bool Subscriber::on_dictionary(transport::Dictionary dictionary) {
+  if (context_.heard.publisher() == 0) return false;
+  context_.topics.set(dictionary.names);  // once: the tape of one replay does not change
+  if (plain_ && !gatherer_) {
+    gatherer_.emplace(*plain_, std::move(dictionary), [this](zmq::message_t frame) {
+      note_sign_of_life();
+      dispatch(std::move(frame));
+    });
+  }
+  release_held();
+  return true;
 }
 
 void Subscriber::on_end(const transport::EndOfTape& end) {

@@ -1,16 +1,19 @@
 // A SUB thread of a Black Box: receives the frames of one or more shards, checks their envelopes and sequences, and
-// pushes them on to the workers. It looks at no record. Runs on a thread of its own; the box reads its state from
-// outside.
+// pushes them on to the workers. It looks at no record, except on the plain wire, whose records it gathers to frames
+// first. Runs on a thread of its own; the box reads its state from outside.
 #pragma once
 
 #include <atomic>
 #include <deque>
+#include <functional>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "engine/blackbox/black_box.h"
 #include "engine/blackbox/heard_replay.h"
 #include "engine/blackbox/lane_accounts.h"
+#include "engine/blackbox/plain_gatherer.h"
 #include "engine/core/counter.h"
 #include "engine/transport/envelope.h"
 #include "engine/transport/in_band.h"
@@ -33,9 +36,14 @@ struct SubscriberContext {
 
 class Subscriber {
  public:
-  // `sub` is connected to `shards` of the replay's endpoints. `pushes`: one for each worker (by-lane), or a single one
-  // to all of them (any).
-  Subscriber(const SubscriberContext& context, zmq::socket_t sub, size_t shards, std::vector<zmq::socket_t> pushes);
+  // Another socket connected to the same endpoints, that is subscribed to everything.
+  using MakePlainSocket = std::function<core::Result<zmq::socket_t>()>;
+
+  // `sub` is connected to `shards` of the replay's endpoints, and subscribed to what the packed wire and in-band
+  // messages need; `make_plain` gives what takes its place once a replay has announced that its wire is plain.
+  // `pushes`: one for each worker (by-lane), or a single one to all of them (any).
+  Subscriber(const SubscriberContext& context, zmq::socket_t sub, MakePlainSocket make_plain, size_t shards,
+             std::vector<zmq::socket_t> pushes);
 
   void run();
 
@@ -55,10 +63,16 @@ class Subscriber {
   [[nodiscard]] bool publisher_was_interrupted() const { return publisher_was_interrupted_; }
 
  private:
-  // Whether it was a sign of life of the replay that we listen to; so are the two after it.
+  [[nodiscard]] bool receive_next(zmq::message_t& message);
+  // Whether it was a sign of life of the replay that we listen to; so are those after it.
   bool on_message(zmq::message_t message);
   bool on_data(zmq::message_t message);
+  bool on_plain(zmq::message_t message);
   bool on_in_band(const zmq::message_t& message);
+  bool on_announcement(const transport::Announcement& announcement);
+  bool on_dictionary(transport::Dictionary dictionary);
+  void change_to_plain(const transport::Announcement& announcement);
+  void take_plain(core::Bytes message);
   void on_end(const transport::EndOfTape& end);
   void hold(zmq::message_t message);
   void release_held();
@@ -68,6 +82,7 @@ class Subscriber {
 
   const SubscriberContext context_;
   zmq::socket_t sub_;
+  const MakePlainSocket make_plain_;
   std::vector<zmq::socket_t> pushes_;
 
   std::atomic<Ending> ending_{Ending::kRunning};
@@ -77,7 +92,10 @@ class Subscriber {
   std::set<uint32_t> ended_;         // shards whose end of tape was heard
   std::deque<zmq::message_t> held_;  // frames that came before the names of their topics
   uint64_t held_bytes_ = 0;
-  std::vector<uint64_t> next_wire_sequence_;  // by lane
+  std::optional<transport::Announcement> plain_;  // of a plain wire: sub_ is subscribed to everything
+  std::optional<PlainGatherer> gatherer_;         // on a plain wire, once topics have names
+  bool another_publishes_ = false;                // on our plain wire, where messages do not say who sent them
+  std::vector<uint64_t> next_wire_sequence_;      // by lane
   uint64_t gaps_ = 0;
   uint64_t records_lost_ = 0;
   uint64_t repeated_records_ = 0;

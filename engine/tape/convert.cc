@@ -107,17 +107,6 @@ core::Status check_kinds(const Manifest& manifest) {
   return {};
 }
 
-// Whether the records of the tape have source times; its first block that can be read tells for all.
-bool has_source_times(const TapeReader& tape) {
-  for (const LaneContents& lane : tape.lanes()) {
-    LaneCursor cursor(tape, lane);
-    for (auto item = cursor.next(); item != LaneCursor::Item::kEnd; item = cursor.next()) {
-      if (item == LaneCursor::Item::kBlock) return has_source_time(cursor.block().header);
-    }
-  }
-  return TapeOptions{}.source_times;
-}
-
 TapeOptions options_of(const TapeReader& tape, const ConvertOptions& options) {
   const uint32_t lanes_used = tape.lanes().empty() ? 0 : tape.lanes().back().summary.lane.value + 1u;
   const uint32_t lanes = std::clamp(tape.manifest().lane_count, std::max(lanes_used, 1u), uint32_t{kLanesMax});

@@ -1,5 +1,7 @@
 #include "engine/tape/lane_cursor.h"
 
+#include "engine/tape/tape_writer.h"
+
 namespace tapedeck::tape {
 
 bool matches(const BlockHeader& header, const BlockRef& ref, TapeId tape, Lane lane) {
@@ -57,6 +59,16 @@ LaneCursor::Item LaneCursor::damaged(std::string_view what) {
 
 DamageReport LaneCursor::as_damage(std::string_view what) const {
   return block_damage(*tape_, lane_->segments[segment_], block_ref(), what);
+}
+
+bool has_source_times(const TapeReader& tape) {
+  for (const LaneContents& lane : tape.lanes()) {
+    LaneCursor cursor(tape, lane);
+    for (auto item = cursor.next(); item != LaneCursor::Item::kEnd; item = cursor.next()) {
+      if (item == LaneCursor::Item::kBlock) return has_source_time(cursor.block().header);
+    }
+  }
+  return TapeOptions{}.source_times;
 }
 
 }  // namespace tapedeck::tape

@@ -51,4 +51,7 @@ class LaneCursor {
 [[nodiscard]] DamageReport block_damage(const TapeReader& tape, const Segment& segment, const BlockRef& ref,
                                         std::string_view what);
 
+// Whether the records of the tape have source times; its first block that can be read tells for all.
+[[nodiscard]] bool has_source_times(const TapeReader& tape);
+
 }  // namespace tapedeck::tape

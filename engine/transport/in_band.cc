@@ -24,7 +24,16 @@ core::Result<core::Bytes> body_after(std::string_view prefix, core::Bytes messag
   return message.subspan(prefix.size());
 }
 
+core::Result<Wire> parse_wire(std::string_view name) {
+  for (const Wire wire : {Wire::kPacked, Wire::kPlain}) {
+    if (name == wire_name(wire)) return wire;
+  }
+  return fail("wire '{}', which this program does not know", name);
+}
+
 }  // namespace
+
+std::string_view wire_name(Wire wire) { return wire == Wire::kPlain ? "plain" : "packed"; }
 
 Message encode(const Announcement& a) {
   return with_json(kAnnouncementPrefix, {{"version", kProtocolVersion},
@@ -36,12 +45,16 @@ Message encode(const Announcement& a) {
                                          {"endpoints", a.endpoints},
                                          {"records", a.records},
                                          {"batch_bytes", a.batch_bytes},
-                                         {"paced", a.paced}});
+                                         {"paced", a.paced},
+                                         {"wire", wire_name(a.wire)},
+                                         {"source_times", a.source_times}});
 }
 
 core::Result<Announcement> decode_announcement(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kAnnouncementPrefix, message));
-  TD_ASSIGN(Announcement announcement, parse_json<Announcement>(body, [](const Json& json) {
+  TD_ASSIGN(Announcement announcement,
+            parse_json<Announcement>(body, [](const Json& json) -> core::Result<Announcement> {
+              TD_ASSIGN(const Wire wire, parse_wire(json.at("wire").get<std::string>()));
               return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
                                   .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
                                   .tape_name = json.at("tape_name").get<std::string>(),
@@ -50,7 +63,9 @@ core::Result<Announcement> decode_announcement(core::Bytes message) {
                                   .endpoints = json.at("endpoints").get<std::vector<std::string>>(),
                                   .records = core::integer<uint64_t>(json.at("records")),
                                   .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
-                                  .paced = json.at("paced").get<bool>()};
+                                  .paced = json.at("paced").get<bool>(),
+                                  .wire = wire,
+                                  .source_times = json.at("source_times").get<bool>()};
             }));
   if (announcement.shard >= announcement.endpoints.size()) {
     return fail("shard {} of {}", announcement.shard, announcement.endpoints.size());
@@ -82,12 +97,15 @@ core::Result<EndOfTape> decode_end(core::Bytes message) {
   });
 }
 
-// Binary, for there may be many names: tape id u64, count u32, then for each name its length as a varint and its bytes.
+// Binary, for there may be many names: tape id u64, count u32, then for each topic its lane u16, and of its name the
+// length as a varint and the bytes.
 Message encode(const Dictionary& dictionary) {
   Message message = with_prefix(kDictionaryPrefix);
   core::append_le(message, dictionary.tape.value);
   core::append_le(message, static_cast<uint32_t>(dictionary.names.size()));
-  for (const std::string& name : dictionary.names) {
+  for (size_t i = 0; i < dictionary.names.size(); ++i) {
+    const std::string& name = dictionary.names[i];
+    core::append_le(message, (i < dictionary.lanes.size() ? dictionary.lanes[i] : kLaneUnknown).value);
     core::append_varint(message, name.size());
     core::append_bytes(message, core::as_bytes(name));
   }
@@ -102,7 +120,9 @@ core::Result<Dictionary> decode_dictionary(core::Bytes message) {
   const auto count = reader.le<uint32_t>();
   if (count > reader.remaining()) return fail("dictionary of {} names in {} bytes", count, body.size());
   dictionary.names.reserve(count);
+  dictionary.lanes.reserve(count);
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    dictionary.lanes.emplace_back(reader.le<uint16_t>());
     dictionary.names.emplace_back(core::as_text(reader.take(reader.varint())));
   }
   if (!reader.at_end()) return fail("dictionary of another length than its names");

@@ -20,6 +20,13 @@ inline constexpr std::string_view kEndPrefix = "TDS/END/";
 
 using Message = std::vector<std::byte>;
 
+// How records travel on the data sockets.
+enum class Wire {
+  kPacked,  // whole runs of blocks in a frame
+  kPlain,   // a message for each record, for any ZeroMQ client
+};
+[[nodiscard]] std::string_view wire_name(Wire wire);
+
 struct Announcement {
   uint64_t publisher = 0;
   core::TapeId tape{};
@@ -30,12 +37,17 @@ struct Announcement {
   uint64_t records = 0;                // that one pass over the selection will send, as far as known beforehand
   uint32_t batch_bytes = 0;            // of a run at most, unless a single block is larger
   bool paced = false;
+  Wire wire = Wire::kPacked;
+  bool source_times = true;  // whether the records of the tape have them
 };
+
+inline constexpr core::Lane kLaneUnknown{0xffff};
 
 // All topic names of a tape, by id.
 struct Dictionary {
   core::TapeId tape{};
   std::vector<std::string> names;
+  std::vector<core::Lane> lanes{};  // in which each topic is; unknown where there is no entry
 };
 
 // Of one shard's part of it.

@@ -1,6 +1,7 @@
 // Messages of any origin on the data socket of a Black Box, through its subscriber thread and a worker, to a handler.
-// The first byte of the input tells whether data frames are put right and whether a dictionary comes first; then come
-// the messages, each a piece. What the box says of the records is compared with what the handler was given.
+// The first byte of the input tells whether data frames are put right whether a dictionary comes first
+// and whether the wire is plain; then come the messages, each a piece. What the box says of the records is compared
+// with what the handler was given.
 #include <thread>
 
 #include "engine/blackbox/subscriber.h"
@@ -34,13 +35,20 @@ class CountingHandler final : public blackbox::Handler {
 // A subscriber thread and one worker, of which the caller is the former.
 class Box {
  public:
-  Box() : publish_(context_, zmq::socket_type::push), data_(context_, zmq::socket_type::pull) {
+  Box() {
+    announce_.bind("inproc://announcement");
+    announced_.connect("inproc://announcement");
     publish_.set(zmq::sockopt::sndhwm, 0);
     data_.set(zmq::sockopt::rcvhwm, 0);
     publish_.bind("inproc://data");
     data_.connect("inproc://data");
   }
 
+  // On the socket that a subscriber has before it knows that the wire is plain.
+  void announce_plain(Bytes message) {
+    announce_.send(zmq::const_buffer(message.data(), message.size()), zmq::send_flags::none);
+    is_plain_ = true;
+  }
   void publish(Bytes message) {
     publish_.send(zmq::const_buffer(message.data(), message.size()), zmq::send_flags::none);
   }
@@ -53,12 +61,16 @@ class Box {
         std::make_unique<CountingHandler>(given_));
     std::vector<zmq::socket_t> pushes;
     pushes.emplace_back(context_, zmq::socket_type::push).connect("inproc://worker");
-    blackbox::Subscriber subscriber({options_, heard_, accounts_, topics_, stop_, core::system_clock()},
-                                    std::move(data_), /*shards=*/1, std::move(pushes));
+    blackbox::Subscriber subscriber(
+        {options_, heard_, accounts_, topics_, stop_, core::system_clock()}, std::move(is_plain_ ? announced_ : data_),
+        [this] { return core::Result<zmq::socket_t>(std::move(data_)); }, /*shards=*/1, std::move(pushes));
     std::thread thread([&worker] { worker.run(); });
     subscriber.run();
     while (worker.frames() < subscriber.frames()) std::this_thread::yield();
     publish_.close();
+    announce_.close();
+    announced_.close();
+    data_.close();
     context_.shutdown();
     thread.join();
     check(worker);
@@ -74,8 +86,11 @@ class Box {
   }
 
   zmq::context_t context_{0};
-  zmq::socket_t publish_;
-  zmq::socket_t data_;
+  zmq::socket_t announce_{context_, zmq::socket_type::push};
+  zmq::socket_t announced_{context_, zmq::socket_type::pull};
+  zmq::socket_t publish_{context_, zmq::socket_type::push};
+  zmq::socket_t data_{context_, zmq::socket_type::pull};
+  bool is_plain_ = false;
   blackbox::HeardReplay heard_;
   blackbox::LaneAccounts accounts_;
   blackbox::TopicTable topics_;
@@ -91,9 +106,20 @@ void run_one(Bytes bytes) {
   Input input(bytes);
   const uint8_t choice = input.byte();
   Box box;
-  box.publish(encode(transport::Announcement{
-      .publisher = kPublisher, .tape_name = "t", .session_endpoint = "", .endpoints = {"tcp://a:1"}}));
-  if ((choice & 2) != 0) box.publish(encode(transport::Dictionary{.tape = {}, .names = {"A", "B"}}));
+  const bool is_plain = (choice & 4) != 0;
+  const transport::Message announcement =
+      encode(transport::Announcement{.publisher = kPublisher,
+                                     .tape_name = "t",
+                                     .session_endpoint = "",
+                                     .endpoints = {"tcp://a:1"},
+                                     .wire = is_plain ? transport::Wire::kPlain : transport::Wire::kPacked,
+                                     .source_times = (choice & 8) == 0});
+  if (is_plain) box.announce_plain(announcement);
+  box.publish(announcement);
+  if ((choice & 2) != 0) {
+    box.publish(
+        encode(transport::Dictionary{.tape = {}, .names = {"A", "B"}, .lanes = {core::Lane(0), core::Lane(1)}}));
+  }
   while (!input.empty()) {
     ByteVector message = copy_of(input.piece());
     if ((choice & 1) != 0 && core::as_text(message).starts_with(transport::kDataPrefix)) {

@@ -6,6 +6,7 @@
 #include "engine/tape/codec.h"
 #include "engine/tape/segment_scanner.h"
 #include "engine/transport/in_band.h"
+#include "engine/transport/plain_message.h"
 #include "engine/transport/session.h"
 #include "tests/capture/pcap_file.h"
 #include "tests/engine/blackbox/frames.h"
@@ -105,6 +106,18 @@ void add_packets(const Corpus& corpus) {
   corpus.add("byte_stream", "plain", byte(1) + byte(0) + "to be compressed, compressed");
 }
 
+std::string plain_message(std::string_view topic, uint64_t sequence) {
+  const transport::PlainMessage message{.topic = topic,
+                                        .sequence = sequence,
+                                        .capture_time = core::Nanos(1'500'000'000'000'000'000),
+                                        .source_time = core::Nanos(1'500'000'000'000'000'001),
+                                        .sent_ns = 1'600'000'000'000'000'000,
+                                        .payload = core::as_bytes("payload")};
+  std::string bytes(transport::plain_size(message), '\0');
+  transport::write_plain(reinterpret_cast<std::byte*>(bytes.data()), message);
+  return bytes;
+}
+
 void add_messages(const Corpus& corpus) {
   const transport::Message announcement = encode(transport::Announcement{.publisher = 77,
                                                                          .tape = core::TapeId(5),
@@ -114,9 +127,10 @@ void add_messages(const Corpus& corpus) {
                                                                          .endpoints = {"tcp://*:5557", "tcp://*:5558"},
                                                                          .records = 12,
                                                                          .batch_bytes = 1 << 20,
-                                                                         .paced = true});
-  const transport::Message dictionary =
-      encode(transport::Dictionary{.tape = core::TapeId(5), .names = {"TEST/A", "TEST/B"}});
+                                                                         .paced = true,
+                                                                         .wire = transport::Wire::kPlain});
+  const transport::Message dictionary = encode(transport::Dictionary{
+      .tape = core::TapeId(5), .names = {"TEST/A", "TEST/B"}, .lanes = {core::Lane(0), core::Lane(1)}});
   const transport::Message end = encode(transport::EndOfTape{
       .publisher = 77, .shard = 1, .interrupted = true, .records_sent = {{core::Lane(0), 12}, {core::Lane(2), 3}}});
   corpus.add("messages", "announcement", text_of(announcement));
@@ -133,6 +147,13 @@ void add_messages(const Corpus& corpus) {
   corpus.add("messages", "welcome", encode(transport::SessionMessage(transport::Welcome{77})));
   corpus.add("messages", "verdict", encode(transport::SessionMessage(transport::Verdict{true, "equal"})));
   corpus.add("messages", "receipt", encode(transport::SessionMessage(receipt)));
+
+  corpus.add("messages", "plain", plain_message("TEST/A", 3));
+  const std::string records = piece(plain_message("A", 0)) + piece(plain_message("B", 2)) +
+                              piece(plain_message("A", 1)) + piece(plain_message("A", 1)) +
+                              piece(plain_message("C", 0));
+  corpus.add("blackbox", "plain", byte(6) + records);
+  corpus.add("blackbox", "plain-without-source-times", byte(14) + records);
 
   const auto run = [](uint64_t first, tape::Codec codec) {
     return text_of(blackbox::make_frame(

@@ -1,6 +1,8 @@
-// Messages of the wire from any origin: announcement, dictionary, end of tape (by their prefixes), and those of the
-// session channel. The input is the message. What decodes encodes to what decodes to the same.
+// Messages of the wire from any origin: announcement, dictionary, end of tape (by their prefixes), those of the
+// session channel, and records of the plain wire. The input is the message. What decodes encodes to what decodes to the
+// same.
 #include "engine/transport/in_band.h"
+#include "engine/transport/plain_message.h"
 #include "engine/transport/session.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -20,6 +22,15 @@ void round_trip(Bytes bytes, Decode&& decode) {
   TD_CHECK(again.has_value() && encode(*again) == encoded);
 }
 
+// Of the plain wire there is one way to write a message.
+void round_trip_plain(Bytes bytes) {
+  transport::PlainMessage message;
+  if (!transport::read_plain(bytes, message)) return;
+  ByteVector written(transport::plain_size(message));
+  transport::write_plain(written.data(), message);
+  TD_CHECK(std::ranges::equal(written, bytes));
+}
+
 }  // namespace
 
 void run_one(Bytes bytes) {
@@ -28,6 +39,7 @@ void run_one(Bytes bytes) {
   round_trip(message, transport::decode_dictionary);
   round_trip(message, transport::decode_end);
   round_trip(message, transport::decode_session_message);
+  round_trip_plain(message);
 }
 
 }  // namespace tapedeck::fuzz

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "engine/transport/in_band.h"
+#include "engine/transport/plain_message.h"
 #include "engine/transport/socket.h"
 #include "tests/engine/blackbox/frames.h"
 
@@ -313,7 +314,7 @@ TEST_F(BlackBox, FramesThatComeBeforeTheNamesAreHeldAndThenDeliveredInOrder) {
 }
 
 TEST_F(BlackBox, FramesAreHeldUpToABoundAndTheOldestAreLetGo) {
-  options_.queue_bytes = 2 * make_frame(1, 0, 5).size();
+  options_.queue_bytes = 2 * (sizeof(zmq::message_t) + make_frame(1, 0, 5).size());
   start();
   announce();
   for (uint64_t i = 0; i < 5; ++i) send(make_frame(1, 5 * i, 5));
@@ -426,6 +427,110 @@ TEST_F(BlackBox, AWorkerThatDoesNotComeBackIsNamed) {
   EXPECT_TRUE(outcome().receipt.complete);
   ASSERT_TRUE(was_told);
   EXPECT_EQ(worker.get().in_hand, "lane 3 from record 0 on");
+}
+
+// A replay on the plain wire, made by hand: topic "A" is in lane 0 and so on.
+class BlackBoxOfPlainWire : public BlackBox {
+ protected:
+  void start_plain() {
+    start();
+    announce_plain();
+    for (bool subscribed = false; !subscribed;) {
+      zmq::message_t message;
+      ASSERT_TRUE(transport::receive(xpub_, message)) << "nobody subscribed to everything";
+      subscribed = message.to_string_view() == "\1";
+    }
+  }
+  void announce_plain(uint64_t publisher = kPublisher) {
+    send(transport::encode(transport::Announcement{.publisher = publisher,
+                                                   .tape = core::TapeId(1),
+                                                   .tape_name = {},
+                                                   .session_endpoint = {},
+                                                   .endpoints = shards_,
+                                                   .wire = transport::Wire::kPlain}));
+  }
+  void name_plain_topics() {
+    send(transport::encode(
+        transport::Dictionary{.tape = core::TapeId(1), .names = {"A", "B"}, .lanes = {core::Lane(0), core::Lane(1)}}));
+  }
+  void greet_plain() {
+    start_plain();
+    announce_plain();
+    name_plain_topics();
+  }
+  // Records [first, first + count) as make_block makes them.
+  void send_plain(uint16_t lane, uint64_t first, uint64_t count, const std::string& topic) {
+    for (uint64_t i = first; i < first + count; ++i) {
+      const std::string text = payload(lane, i);
+      const transport::PlainMessage message{.topic = topic,
+                                            .sequence = i,
+                                            .capture_time = core::Nanos(1'500'000'000'000'000'000 + i),
+                                            .source_time = core::Nanos(i),
+                                            .payload = core::as_bytes(text)};
+      ByteVector bytes(transport::plain_size(message));
+      transport::write_plain(bytes.data(), message);
+      send(bytes);
+    }
+  }
+};
+
+TEST_F(BlackBoxOfPlainWire, DeliversAllOfItAndStatesTheDigestOfThePackedWire) {
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  send_plain(1, 0, 7, "B");
+  send_plain(0, 5, 3, "A");
+  end({{core::Lane(0), 8}, {core::Lane(1), 7}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_TRUE(receipt.complete) << receipt.problem;
+  EXPECT_EQ(receipt.digest(), digest_of({{0, 8}, {1, 7}}));
+  EXPECT_EQ(kept_.payloads[0], payloads(0, 0, 8));
+}
+
+TEST_F(BlackBoxOfPlainWire, AJumpInTheSequenceOfATopicIsAGapAndARepetitionIsLeftOut) {
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  send_plain(0, 3, 2, "A");
+  send_plain(0, 9, 3, "A");
+  send_plain(1, 0, 2, "B");
+  end({{core::Lane(0), 12}, {core::Lane(1), 4}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_FALSE(receipt.complete);
+  EXPECT_EQ(receipt.gaps, 2u);
+  EXPECT_EQ(receipt.records_lost, 6u);
+  EXPECT_EQ(receipt.repeated_records, 2u);
+  EXPECT_EQ(receipt.records, 10u);
+}
+
+TEST_F(BlackBoxOfPlainWire, RecordsThatComeBeforeTheNamesAreHeld) {
+  start_plain();
+  send_plain(0, 0, 5, "A");
+  name_plain_topics();
+  send_plain(0, 5, 3, "A");
+  end({{core::Lane(0), 8}});
+  EXPECT_TRUE(outcome().receipt.complete);
+  EXPECT_EQ(kept_.payloads[0], payloads(0, 0, 8));
+}
+
+TEST_F(BlackBoxOfPlainWire, WhatIsNoRecordOfTheTapeIsCountedAndLeftOut) {
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  send_plain(0, 0, 5, "elsewhere");
+  send({std::byte{'A'}, std::byte{0}});
+  end({{core::Lane(0), 5}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_TRUE(receipt.complete) << receipt.problem;
+  EXPECT_EQ(receipt.bad_frames, 6u);
+}
+
+TEST_F(BlackBoxOfPlainWire, NothingIsTakenOnceAnotherReplayPublishesThere) {
+  options_.silence_ns = 100 * kMillisecond_ns;
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  announce_plain(99);
+  send_plain(0, 5, 5, "A");
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_THAT(receipt.problem, HasSubstr("silent"));
+  EXPECT_EQ(receipt.records, 5u);
 }
 
 // A replay of two shards, made by hand.

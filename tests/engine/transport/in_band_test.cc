@@ -20,7 +20,9 @@ Announcement some_announcement() {
           .endpoints = {"tcp://0.0.0.0:1", "ipc:///tmp/2"},
           .records = 40'715,
           .batch_bytes = 1u << 20,
-          .paced = true};
+          .paced = true,
+          .wire = Wire::kPlain,
+          .source_times = false};
 }
 
 TEST(InBand, AnAnnouncementComesBack) {
@@ -38,6 +40,14 @@ TEST(InBand, AnAnnouncementComesBack) {
   EXPECT_EQ(read->records, expected.records);
   EXPECT_EQ(read->batch_bytes, expected.batch_bytes);
   EXPECT_TRUE(read->paced);
+  EXPECT_EQ(read->wire, Wire::kPlain);
+  EXPECT_FALSE(read->source_times);
+}
+
+TEST(InBand, AnAnnouncementOfAWireThatIsNotKnownIsRefused) {
+  std::string text(core::as_text(encode(some_announcement())));
+  text.replace(text.find("plain"), 5, "other");
+  EXPECT_FALSE(decode_announcement(core::as_bytes(text)));
 }
 
 TEST(InBand, AnAnnouncementByAShardThatIsNoneOfItsReplayIsRefused) {
@@ -53,11 +63,14 @@ TEST(InBand, ATapeNameThatIsNotUtf8StillTravels) {
 }
 
 TEST(InBand, ADictionaryComesBack) {
-  const Dictionary dictionary{.tape = core::TapeId(5), .names = {"itch50/A", "", std::string(255, 'x'), "\xff"}};
+  const Dictionary dictionary{.tape = core::TapeId(5),
+                              .names = {"itch50/A", "", std::string(255, 'x'), "\xff"},
+                              .lanes = {core::Lane(3), kLaneUnknown, core::Lane(0), core::Lane(1023)}};
   const auto read = decode_dictionary(encode(dictionary));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->tape, dictionary.tape);
   EXPECT_EQ(read->names, dictionary.names);
+  EXPECT_EQ(read->lanes, dictionary.lanes);
   EXPECT_TRUE(decode_dictionary(encode(Dictionary{}))->names.empty());
 }
 
