@@ -302,7 +302,7 @@ core::Result<Source> open_source(const Options& options) {
   TD_ASSIGN(Selection selection, Selection::make(tape, wanted));
   const core::File::Mode mode = file_mode(options.read_mode, tape);
   std::optional<PlainTopics> plain;
-  if (is_plain) {
+  if (options.wire == transport::Wire::kPlain) {
     TD_ASSIGN(plain, plain_topics(tape));
   }
   return Source{std::move(tape), std::move(selection), mode, std::move(plain)};

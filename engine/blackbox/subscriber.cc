@@ -6,6 +6,10 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
+// More records than a lane sends in years. A forged envelope beyond it is refused, so that neither the end of a run nor
+// what all lanes have lost goes beyond 64 bits.
+constexpr uint64_t kWireSequenceMax = uint64_t{1} << 52;
+
 Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, MakePlainSocket make_plain, size_t shards,
                        std::vector<zmq::socket_t> pushes)
     : context_(context),
@@ -53,7 +57,7 @@ bool Subscriber::on_message(zmq::message_t message) {
 bool Subscriber::on_data(zmq::message_t message) {
   transport::Envelope envelope;
   if (transport::read_envelope(bytes_of(message), envelope) != transport::FrameError::kNone ||
-      envelope.lane >= tape::kLanesMax) {
+      envelope.lane >= tape::kLanesMax || envelope.wire_sequence > kWireSequenceMax) {
     ++bad_frames_;
     return false;
   }
@@ -186,8 +190,13 @@ void Subscriber::on_end(const transport::EndOfTape& end) {
   if (!ended_.insert(end.shard).second) return;  // said again
   release_held();
   for (const auto& [lane, records] : end.records_sent) {
-    if (lane.value >= tape::kLanesMax) continue;
-    if (records > next_wire_sequence_[lane.value]) note_gap(lane, next_wire_sequence_[lane.value], records);
+    if (lane.value >= tape::kLanesMax || records > kWireSequenceMax) {
+      ++bad_frames_;
+      continue;
+    }
+    uint64_t& next = next_wire_sequence_[lane.value];
+    if (records > next) note_gap(lane, next, records);
+    next = std::max(next, records);
   }
   publisher_was_interrupted_ |= end.interrupted;
   if (ended_.size() == shards_) ending_.store(Ending::kEndOfTape, std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 #include "engine/tape/lost_records.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <tuple>
 
@@ -16,16 +17,22 @@ struct Stretch {
 };
 using Stretches = std::map<Lane, std::vector<Stretch>>;
 
-Stretches known_stretches(const TapeReader& tape) {
-  Stretches known;
-  for (const LaneContents& lane : tape.lanes()) {
-    for (const Segment& segment : lane.segments) {
-      for (const BlockRef& block : segment.index.blocks) {
-        const uint64_t first = block.first_sequence.value;
-        known[lane.summary.lane].push_back({first, first + block.record_count, block.time_min});
-      }
+// Of the blocks that the indexes list, ascending.
+std::vector<Stretch> stretches_in(const std::vector<Segment>& segments) {
+  std::vector<Stretch> stretches;
+  for (const Segment& segment : segments) {
+    for (const BlockRef& block : segment.index.blocks) {
+      const uint64_t first = block.first_sequence.value;
+      stretches.push_back({first, first + block.record_count, block.time_min});
     }
   }
+  std::ranges::sort(stretches);
+  return stretches;
+}
+
+Stretches known_stretches(const TapeReader& tape) {
+  Stretches known;
+  for (const LaneContents& lane : tape.lanes()) known[lane.summary.lane] = stretches_in(lane.segments);
   std::map<Lane, uint64_t> lost;
   for (const Loss& loss : tape.lost_records()) {
     known[loss.lane].push_back({loss.first, loss.first + loss.count, loss.time});
@@ -61,23 +68,28 @@ std::vector<Loss> find_lost_records(const TapeReader& tape) {
   return losses;
 }
 
-std::vector<Loss> still_missing(const Loss& loss, const std::vector<Segment>& segments) {
+std::vector<Loss> still_missing(std::vector<Loss> losses, const std::vector<Segment>& segments) {
+  std::ranges::sort(losses, {}, &Loss::first);
+  const std::vector<Stretch> blocks = stretches_in(segments);
+  auto block = blocks.begin();
   std::vector<Loss> parts;
-  uint64_t due = loss.first;
-  const uint64_t end = loss.first + loss.count;
-  const auto add_until = [&](uint64_t until) {
-    if (until <= due) return;
-    parts.push_back(loss);
-    parts.back().first = due;
-    parts.back().count = until - due;
-  };
-  for (const Segment& segment : segments) {
-    for (const BlockRef& block : segment.index.blocks) {
-      add_until(std::min(block.first_sequence.value, end));
-      due = std::max(due, block.first_sequence.value + block.record_count);
+  uint64_t due = 0;  // all records before it are looked at
+  for (const Loss& loss : losses) {
+    due = std::max(due, loss.first);
+    const uint64_t end = loss.first + std::min(loss.count, std::numeric_limits<uint64_t>::max() - loss.first);
+    while (due < end) {
+      block = std::find_if(block, blocks.end(), [&](const Stretch& b) { return b.end > due; });
+      const uint64_t missing_until = block == blocks.end() ? end : std::min(block->first, end);
+      if (missing_until > due) {
+        parts.push_back(loss);
+        parts.back().first = due;
+        parts.back().count = missing_until - due;
+        due = missing_until;
+      } else {
+        due = block->end;
+      }
     }
   }
-  add_until(end);
   return parts;
 }
 

@@ -12,7 +12,8 @@ namespace tapedeck::tape {
 // the ledger has already. At the end of a lane nothing but the manifest of a sealed tape tells of them.
 [[nodiscard]] std::vector<Loss> find_lost_records(const TapeReader& tape);
 
-// The parts of a loss of cause kLostRecords whose records are not in the lane's indexes; segments may be found again.
-[[nodiscard]] std::vector<Loss> still_missing(const Loss& loss, const std::vector<Segment>& segments);
+// Of a lane's losses of cause kLostRecords, the parts whose records are not in its indexes, for segments may be found
+// again: ascending, each record in one of them at most. Costs no more than sorting losses and blocks.
+[[nodiscard]] std::vector<Loss> still_missing(std::vector<Loss> losses, const std::vector<Segment>& segments);
 
 }  // namespace tapedeck::tape

@@ -62,6 +62,7 @@ core::Result<SegmentWriter> SegmentWriter::reopen(const std::filesystem::path& p
 }
 
 core::Status SegmentWriter::append(Bytes bytes) {
+  TD_TRY(closed_);
   if (has_torn_end_) TD_TRY(file_.truncate(size_));
   has_torn_end_ = false;
   if (core::Status written = file_.append(bytes); !written) {
@@ -144,12 +145,19 @@ core::Status SegmentWriter::seal(std::vector<TopicName> names) {
       make_frame(kIndexMagic, identity_.tape, identity_.lane, entries, encode_index(build_index(std::move(names))));
   core::append_bytes(end, stamped(make_footer(size_)));
   TD_TRY(append(end));
-  return file_.close();
+  return close();
 }
 
 core::Status SegmentWriter::seal_behind_index(uint64_t index_offset) {
   TD_TRY(append(stamped(make_footer(index_offset))));
-  return file_.close();
+  return close();
+}
+
+// What the disk has of a file that could not be closed is not known, not even of the blocks written long before; and
+// the system has let go of the file. Whoever tries again is told the same; recover reads what is there.
+core::Status SegmentWriter::close() {
+  closed_ = file_.close();
+  return closed_;
 }
 
 }  // namespace tapedeck::tape

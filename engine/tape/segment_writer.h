@@ -1,6 +1,6 @@
 // Writes one segment file: header, frames as they come, and when sealed the index and the footer. For one thread. What
 // could not be written whole is taken back, so that the file ends on a whole frame after any error, and the same call
-// may be made again.
+// may be made again; but for a file that could not be closed, of which every further call tells that.
 #pragma once
 
 #include <filesystem>
@@ -69,6 +69,7 @@ class SegmentWriter {
   };
 
   [[nodiscard]] core::Status append(Bytes bytes);
+  [[nodiscard]] core::Status close();
   [[nodiscard]] SegmentIndex build_index(std::vector<TopicName> names) const;
   [[nodiscard]] SegmentFooter make_footer(uint64_t index_offset) const;
 
@@ -76,6 +77,7 @@ class SegmentWriter {
   SegmentIdentity identity_;
   uint64_t size_ = 0;          // of the whole frames
   bool has_torn_end_ = false;  // the file has a part of a frame behind them
+  core::Status closed_;        // an error if closing failed
   uint64_t entries_ = 0;
   uint32_t frames_ = 0;
   std::vector<BlockRef> blocks_;

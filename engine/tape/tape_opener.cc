@@ -134,7 +134,7 @@ core::Status TapeOpener::find_tape_id() {
 core::Status TapeOpener::open_lanes() {
   std::vector<uint32_t> lanes = lanes_in(tape_.path_);
   for (const LaneSummary& lane : tape_.manifest_.lanes) lanes.push_back(lane.lane.value);  // one may be missing
-  for (const Loss& loss : lost_records_) lanes.push_back(loss.lane.value);
+  for (const auto& [lane, losses] : lost_records_) lanes.push_back(lane.value);
   std::sort(lanes.begin(), lanes.end());
   lanes.erase(std::unique(lanes.begin(), lanes.end()), lanes.end());
   for (const uint32_t lane : lanes) TD_TRY(open_lane(Lane(static_cast<uint16_t>(lane))));
@@ -160,9 +160,10 @@ core::Status TapeOpener::open_lane(Lane lane) {
   }
   contents.summary = summarize(lane, contents.segments);
   check_seals(contents);
-  note_lost_records(contents);
-  check_sequences(contents);
-  compare_with_manifest(contents.summary);
+  const std::vector<Loss> missing = still_missing(std::move(lost_records_[lane]), contents.segments);
+  note_lost_records(lane, missing);
+  check_sequences(contents, missing);
+  compare_with_manifest(contents.summary, missing);
   add_up(contents);
   if (!contents.segments.empty()) tape_.lanes_.push_back(std::move(contents));
   return {};
@@ -235,21 +236,26 @@ void TapeOpener::check_seals(const LaneContents& lane) {
 }
 
 // recover has written the manifest anew; the records that it missed then are still missing.
-void TapeOpener::note_lost_records(const LaneContents& lane) {
-  for (const Loss& loss : lost_records_) {
-    if (loss.lane != lane.summary.lane) continue;
-    for (const Loss& part : still_missing(loss, lane.segments)) {
-      note({.file = lane_folder(part.lane),
-            .records_lost = part.count,
-            .what = fmt::format("the ledger tells that the {} records from {} on were lost", part.count, part.first)});
-      tape_.lost_records_.push_back(part);
-    }
-  }
+// One report for all of a lane, for a forged ledger may tell of millions.
+void TapeOpener::note_lost_records(Lane lane, const std::vector<Loss>& missing) {
+  if (missing.empty()) return;
+  uint64_t records = 0;
+  for (const Loss& loss : missing) records += loss.count;
+  note({.file = lane_folder(lane),
+        .records_lost = records,
+        .what = fmt::format("the ledger tells that {} records were lost, the first of them {}", records,
+                            missing.front().first)});
+  tape_.lost_records_.insert(tape_.lost_records_.end(), missing.begin(), missing.end());
 }
 
 // Sequences count from 0 without a gap, so a jump tells of records that are nowhere; unless a damaged part of the same
 // file or the ledger, told already, explains it.
-void TapeOpener::check_sequences(const LaneContents& lane) {
+void TapeOpener::check_sequences(const LaneContents& lane, const std::vector<Loss>& missing) {
+  // Of the losses that begin no later than what is due, the last reaches furthest: they are ascending and disjoint.
+  const auto is_told = [&](uint64_t due, uint64_t found) {
+    const auto behind = std::ranges::upper_bound(missing, due, {}, &Loss::first);
+    return behind != missing.begin() && found <= std::prev(behind)->first + std::prev(behind)->count;
+  };
   uint64_t expected = 0;
   for (const Segment& segment : lane.segments) {
     const fs::path name = segment.path.lexically_relative(tape_.path_);
@@ -258,10 +264,7 @@ void TapeOpener::check_sequences(const LaneContents& lane) {
     });
     for (const BlockRef& block : segment.index.blocks) {
       const uint64_t first = block.first_sequence.value;
-      const auto is_told = [&](const Loss& loss) {
-        return loss.lane == lane.summary.lane && loss.first <= expected && first <= loss.first + loss.count;
-      };
-      if (first != expected && !is_explained && std::ranges::none_of(tape_.lost_records_, is_told)) {
+      if (first != expected && !is_explained && !is_told(expected, first)) {
         note({.file = name,
               .records_lost = first > expected ? first - expected : 0,
               .what = fmt::format("its block at offset {} begins with record {} of the lane, where {} is due",
@@ -272,13 +275,12 @@ void TapeOpener::check_sequences(const LaneContents& lane) {
   }
 }
 
-void TapeOpener::compare_with_manifest(const LaneSummary& lane) {
+void TapeOpener::compare_with_manifest(const LaneSummary& lane, const std::vector<Loss>& missing) {
   if (!is_sealed()) return;
   const auto& lanes = tape_.manifest_.lanes;
   const auto told = std::find_if(lanes.begin(), lanes.end(), [&](const LaneSummary& l) { return l.lane == lane.lane; });
   if (told == lanes.end()) {
-    const auto is_told = [&](const Loss& loss) { return loss.lane == lane.lane; };
-    if (std::ranges::any_of(tape_.lost_records_, is_told)) return;
+    if (!missing.empty()) return;
     note({.file = lane_folder(lane.lane), .what = "the manifest does not know this lane"});
   } else if (*told != lane) {
     note({.file = lane_folder(lane.lane),
@@ -315,7 +317,7 @@ core::Status TapeOpener::read_losses() {
   uint64_t messages_lost = 0;
   for (const Loss& loss : losses) {
     messages_lost += loss.count;
-    if (loss.cause == LossCause::kLostRecords && loss.lane.value < kLanesMax) lost_records_.push_back(loss);
+    if (loss.cause == LossCause::kLostRecords && loss.lane.value < kLanesMax) lost_records_[loss.lane].push_back(loss);
   }
   Manifest& manifest = tape_.manifest_;
   if (!is_sealed()) {

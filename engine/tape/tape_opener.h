@@ -1,6 +1,8 @@
 // How a tape is opened: the steps behind TapeReader::open, which is their only user.
 #pragma once
 
+#include <map>
+
 #include "engine/tape/segment_scanner.h"
 #include "engine/tape/tape_reader.h"
 
@@ -19,11 +21,11 @@ class TapeOpener {
   [[nodiscard]] core::Result<std::optional<Segment>> open_segment(Lane lane, uint32_t number);
   [[nodiscard]] core::Result<SegmentIndex> load_index(SegmentScanner& scanner, Segment& segment);
   [[nodiscard]] core::Status read_losses();
-  void note_lost_records(const LaneContents& lane);
+  void note_lost_records(Lane lane, const std::vector<Loss>& missing);
   void take_names(const std::vector<TopicBlocks>& topics);
   void check_seals(const LaneContents& lane);
-  void check_sequences(const LaneContents& lane);
-  void compare_with_manifest(const LaneSummary& lane);
+  void check_sequences(const LaneContents& lane, const std::vector<Loss>& missing);
+  void compare_with_manifest(const LaneSummary& lane, const std::vector<Loss>& missing);
   void add_up(const LaneContents& lane);
   void note(DamageReport damage);
   void call_damaged(size_t first);
@@ -31,8 +33,8 @@ class TapeOpener {
 
   TapeReader tape_;
   OpenOptions options_;
-  std::vector<Loss> lost_records_;       // of the ledger, missing or found again
-  std::vector<uint32_t> name_versions_;  // of topic_names_, plus 1
+  std::map<Lane, std::vector<Loss>> lost_records_;  // of the ledger, missing or found again
+  std::vector<uint32_t> name_versions_;             // of topic_names_, plus 1
   bool manifest_is_sound_ = false;
 };
 

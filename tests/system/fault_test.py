@@ -134,6 +134,18 @@ class WritesThatFail(FaultTest):
                 shutil.rmtree(self.tape)
         self.capture("--durable", "none", fault="fdatasync:1:EIO", path="/lane-")
 
+    def test_a_segment_or_ledger_that_could_not_be_closed_is_told_so_however_often_it_is_tried_and_recovers(self):
+        for path, number in (("/lane-0000/000000.seg", 1), ("/lane-", 3)):
+            with self.subTest(path=path):
+                done = self.capture(expect=1, fault=f"close:{number}:EIO", path=path)
+                self.assertRegex(done.stderr, r"cannot close .*\.seg: Input/output error")
+                self.assertNotIn("Bad file descriptor", done.stderr)
+                self.assertIn("could not be sealed: run tapedeck recover", done.stderr)
+                records = int(re.search(r"the tape has (\d+) records", done.stderr)[1])
+                self.assertEqual(records, run_json("recover", self.tape, "--json")["records"])
+                self.assertEqual(records, len(self.numbers(self.tape)))
+                shutil.rmtree(self.tape)
+
     def test_what_was_written_is_synced_while_the_capture_goes_on(self):
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)

@@ -1,7 +1,7 @@
 // Preloaded into the program by tests (LD_PRELOAD): plays a disk that fails, and logs the writes that have returned.
 // Concerns files whose path contains $TAPEDECK_FAULT_PATH.
-//   TAPEDECK_FAULT=CALL:N:WHAT   the Nth call (from 1) of write, pread or fdatasync fails with WHAT (EIO, ENOSPC) and
-//   so
+//   TAPEDECK_FAULT=CALL:N:WHAT   the Nth call (from 1) of write, pread, fdatasync or close fails with WHAT (EIO,
+//   ENOSPC) and so
 //                                do all later ones with WHAT+ (EIO+, ENOSPC+); KILL writes half of the bytes and ends
 //                                the process with SIGKILL; SHRINK cuts the file to half of its size and goes on
 //   TAPEDECK_FAULT_LOG=FILE      gets a line "PATH END" after each write, END being where the file ends then, and a
@@ -112,6 +112,18 @@ ssize_t pread(int fd, void* bytes, size_t size, off_t offset) {
   if (fails(fault)) return -1;
   if (std::strcmp(fault, "SHRINK") == 0) shrink(fd, path);
   return real(fd, bytes, size, offset);
+}
+
+int close(int fd) {
+  static auto* const real = next<int(int)>("close");
+  static std::atomic<long> calls;
+  char path[4096];
+  const bool fault_is_due = is_concerned(fd, path) && fails(fault_of("close", calls));
+  const int error = errno;
+  const int result = real(fd);  // as the system does: the descriptor is gone, whatever close says
+  if (!fault_is_due) return result;
+  errno = error;
+  return -1;
 }
 
 int fdatasync(int fd) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <future>
+#include <limits>
 #include <stdexcept>
 
 #include "engine/transport/in_band.h"
@@ -234,6 +235,19 @@ TEST_F(BlackBox, AFrameWithADamagedEnvelopeIsAGap) {
   const transport::Receipt receipt = outcome().receipt;
   EXPECT_EQ(receipt.gaps, 1u);
   EXPECT_EQ(receipt.records_lost, 5u);
+}
+
+TEST_F(BlackBox, SequencesThatNoReplayReachesAreBadFramesAndNotLosses) {
+  start();
+  greet();
+  send(make_frame(1, std::numeric_limits<uint64_t>::max() - 2, 5, {make_block(1, 0, 5)}));
+  send(make_frame(1, 0, 5));
+  end({{core::Lane(1), 5}, {core::Lane(2), std::numeric_limits<uint64_t>::max()}});
+  const Outcome all = outcome();
+  EXPECT_EQ(all.receipt.records, 5u);
+  EXPECT_EQ(all.receipt.bad_frames, 2u);
+  EXPECT_EQ(all.receipt.records_lost, 0u);
+  EXPECT_EQ(all.receipt.gaps, 0u);
 }
 
 TEST_F(BlackBox, AnInterruptedReplayIsAnIncompleteOne) {

@@ -1,5 +1,7 @@
 #include "engine/tape/ledger.h"
 
+#include <limits>
+
 #include "engine/tape/ledger_reader.h"
 #include "tests/engine/tape/tape_fixture.h"
 
@@ -40,6 +42,47 @@ TEST_F(LedgerTest, GivesBackItsEntriesInOrderOverManyFrames) {
   ASSERT_EQ(losses->size(), kCount);
   for (uint64_t i = 0; i < kCount; ++i) expect_equal((*losses)[i], loss_number(i));
   EXPECT_TRUE(verify_at(folder_ / "t").clean());
+}
+
+Loss lost_records(uint64_t first, uint64_t count) {
+  return {.cause = LossCause::kLostRecords, .lane = Lane(0), .first = first, .count = count, .session = {}};
+}
+
+TEST_F(LedgerTest, LostRecordsAreToldOnceHoweverOftenItHasThem) {
+  TapeMaker tape(folder_ / "t", {.lanes = 1});
+  tape.add(some_messages(10));
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  for (const Loss& loss : {lost_records(12, 5), lost_records(0, 13), lost_records(14, 1), lost_records(20, 2),
+                           lost_records(kMost - 1, kMost)}) {
+    ASSERT_TRUE(tape.writer().note_loss(loss));
+  }
+  tape.seal();
+  const auto reader = TapeReader::open(folder_ / "t");
+  ASSERT_TRUE(reader) << reader.error().message;
+  std::vector<std::pair<uint64_t, uint64_t>> stretches;
+  for (const Loss& loss : reader->lost_records()) stretches.emplace_back(loss.first, loss.count);
+  using Stretch = std::pair<uint64_t, uint64_t>;
+  EXPECT_THAT(stretches, ::testing::ElementsAre(Stretch(10, 3), Stretch(13, 4), Stretch(20, 2), Stretch(kMost - 1, 1)));
+}
+
+// Takes minutes where each of them is looked for in each block.
+TEST_F(LedgerTest, AMillionLossesOfALaneOfThousandsOfBlocksAreOneReport) {
+  TapeMaker tape(folder_ / "t", {.lanes = 1, .block_bytes = 4096});
+  const std::vector<Message> messages = some_messages(20'000);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    tape.add(messages[i]);
+    if (i % 4 == 3) tape.end_blocks();
+  }
+  constexpr uint64_t kCount = 1'000'000;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(tape.writer().note_loss(lost_records(messages.size() + 2 * i, 1)));
+  }
+  tape.seal();
+  const auto reader = TapeReader::open(folder_ / "t");
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ(reader->lost_records().size(), kCount);
+  ASSERT_EQ(reader->damage().size(), 1u);
+  EXPECT_EQ(reader->damage()[0].records_lost, kCount);
 }
 
 TEST_F(LedgerTest, IsAbsentFromATapeWithoutLosses) {
