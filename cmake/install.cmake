@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tapedeck)
 install(TARGETS tapedeck RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS tapedeck_core tapedeck_tape tapedeck_feed tapedeck_transport tapedeck_blackbox
+install(TARGETS tapedeck_core tapedeck_topology tapedeck_tape tapedeck_feed tapedeck_transport tapedeck_blackbox
   tapedeck_replay EXPORT tapedeckTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tapedeck)

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/core/notices.h"
+#include "engine/topology/pinning.h"
 #include "replay/direct_worker.h"
 
 namespace tapedeck::replay {
@@ -15,24 +17,31 @@ constexpr std::chrono::milliseconds kStatusInterval{100};
 using Workers = std::vector<std::unique_ptr<DirectWorker>>;
 
 // Runs all workers to their end; tells the status meanwhile.
-void run_all(const Workers& workers, const Options& options, const OnStatus& on_status) {
+void run_all(const Workers& workers, const Options& options, const blackbox::Options& box, const OnStatus& on_status) {
   std::mutex mutex;
   std::condition_variable ended;
   size_t running = workers.size();  // guarded by mutex
   std::vector<std::thread> threads;
-  for (const auto& worker : workers) {
-    threads.emplace_back([&] {
-      worker->run();
+  core::Notices notices;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    threads.emplace_back([&, i] {
+      if (i < box.worker_places.size()) notices.add(topology::take_place(box.worker_places[i]));
+      workers[i]->run();
       const std::lock_guard lock(mutex);
       --running;
       ended.notify_one();
     });
   }
-  Status status{.endpoint = options.endpoint, .session_endpoint = "none", .joined = 1, .slowest = {}};
+  Status status{.endpoints = options.endpoints, .session_endpoint = "none", .joined = 1, .slowest = {}};
   std::unique_lock lock(mutex);
   do {
     status.records = 0;
-    for (const auto& worker : workers) status.records += worker->records();
+    status.notices = notices.all();
+    status.shards.clear();
+    for (const auto& worker : workers) {
+      status.records += worker->records();
+      status.shards.push_back({.records = worker->records()});
+    }
     if (on_status) on_status(status);
   } while (!ended.wait_for(lock, kStatusInterval, [&] { return running == 0; }));
   lock.unlock();
@@ -87,7 +96,7 @@ Participant participant_of(const blackbox::Outcome& outcome) {
 Report report_of(const Workers& workers, const Options& options, const Source& source) {
   Report report;
   report.tape = options.tape;
-  report.endpoint = options.endpoint;
+  report.endpoint = options.endpoints.front();
   report.session_endpoint = "none";
   report.subscribers_asked = 1;
   report.damage = source.tape.damage();
@@ -122,11 +131,12 @@ core::Result<Embedded> play_direct(const Options& options, const blackbox::Optio
                                       .passes = options.passes,
                                       .stop = stop_all};
   Workers workers;
+  const std::vector<LaneShare> shares = deal_lanes(source.tape, source.selection, box.workers);
   for (unsigned i = 0; i < box.workers; ++i) {
-    workers.push_back(std::make_unique<DirectWorker>(context, LaneShare{i, box.workers}, make_handler(i)));
+    workers.push_back(std::make_unique<DirectWorker>(context, shares[i], make_handler(i)));
   }
   const int64_t started_ns = core::system_clock().monotonic_ns();
-  run_all(workers, options, on_status);
+  run_all(workers, options, box, on_status);
   const int64_t ended_ns = core::system_clock().monotonic_ns();
 
   for (const auto& worker : workers) {

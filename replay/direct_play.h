@@ -6,8 +6,8 @@
 
 namespace tapedeck::replay {
 
-// Lane i goes to worker i modulo their number. `box` has been checked. Blocks. Errors: those of open_source, and a
-// handler that threw.
+// The lanes are dealt to the workers by their bytes (deal_lanes). `box` has been checked. Blocks. Errors: those of
+// open_source, and a handler that threw.
 [[nodiscard]] core::Result<Embedded> play_direct(const Options& options, const blackbox::Options& box,
                                                  const blackbox::HandlerFactory& make_handler,
                                                  const core::StopFlag& stop, const OnStatus& on_status);

@@ -4,15 +4,14 @@
 
 namespace tapedeck::replay {
 
-DirectWorker::DirectWorker(const Context& context, LaneShare share, std::unique_ptr<blackbox::Handler> handler)
+DirectWorker::DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler)
     : context_(context),
       share_(share),
       handler_(std::move(handler)),
-      pool_(1, kRunOverhead + run_bytes_max(context.tape, context.selection, context.batch_bytes)) {}
+      pool_(1, kRunOverhead + run_bytes_max(context.tape, !context.selection.is_whole_tape(), context.batch_bytes)) {}
 
 void DirectWorker::run() {
   for (uint32_t pass = 0; context_.passes == 0 || pass < context_.passes; ++pass) {
-    passes_ = pass + 1;
     if (!run_pass(pass)) return;
   }
 }
@@ -37,6 +36,7 @@ void DirectWorker::note(const tape::DamageReport& damage) {
 }
 
 void DirectWorker::handle_run(const Run& run) {
+  passes_ = run.pass + 1;
   read_[run.lane].add(run.piece.records, run.piece.crc, run.piece.record_bytes);
   ++receipt_.frames;
   for (core::Bytes rest = run.blocks(); !rest.empty() && failure_.empty();) {

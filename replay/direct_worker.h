@@ -25,7 +25,7 @@ class DirectWorker {
     uint32_t passes;       // 0: for ever
     core::StopFlag& stop;  // also set by a worker whose handler threw
   };
-  DirectWorker(const Context& context, LaneShare share, std::unique_ptr<blackbox::Handler> handler);
+  DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler);
 
   void run();
 
@@ -34,7 +34,7 @@ class DirectWorker {
   // After run().
   [[nodiscard]] const std::map<core::Lane, tape::LaneDigest>& read() const { return read_; }  // by the blocks' headers
   [[nodiscard]] const transport::Receipt& receipt() const { return receipt_; }  // of what the handler was given
-  [[nodiscard]] uint32_t passes() const { return passes_; }                     // that were begun
+  [[nodiscard]] uint32_t passes() const { return passes_; }                     // that gave a run
   [[nodiscard]] const std::vector<tape::DamageReport>& damage() const { return damage_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }  // of the handler; empty if none
 

@@ -15,9 +15,9 @@ struct Embedded {
   blackbox::Outcome outcome;
 };
 
-// `replay.endpoint` is inproc, or empty for a name of its own; `box.endpoint` is taken from there, and
-// `replay.wait_for` is 1. Errors: those of
-// replay::run and of blackbox::run, of a handler that threw, too.
+// `replay.endpoints` is one of inproc, or none for a name of its own; `box.endpoint` is taken from there, and
+// `replay.wait_for` is 1. Errors: those of replay::run and of blackbox::run; also what a handler, its factory (called
+// on this thread) or the status callback threw.
 [[nodiscard]] core::Result<Embedded> run_embedded(Options replay, blackbox::Options box,
                                                   const blackbox::HandlerFactory& make_handler,
                                                   const core::StopFlag& stop = core::StopFlag(),

@@ -166,9 +166,9 @@ void LaneFeed::report(const tape::BlockRef& block, std::string_view what) {
   on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, what));
 }
 
-size_t run_bytes_max(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes) {
+size_t run_bytes_max(const tape::TapeReader& tape, bool in_parts, size_t batch_bytes) {
   size_t bytes = std::max<size_t>(batch_bytes, tape.frame_size_max());
-  if (selection.is_whole_tape()) return bytes;
+  if (!in_parts) return bytes;
   // A part of a block is sent uncompressed, so it may be larger than the block on disk.
   for (const tape::LaneContents& lane : tape.lanes()) {
     for (const tape::Segment& segment : lane.segments) {

@@ -57,7 +57,8 @@ class LaneFeed {
   std::vector<std::byte> part_;  // a block of which a part is wanted
 };
 
-// How large the runs of a replay become at most: buffers need so much behind the envelope.
-[[nodiscard]] size_t run_bytes_max(const tape::TapeReader& tape, const Selection& selection, size_t batch_bytes);
+// How large the runs of a replay become at most: buffers need so much behind the envelope. `in_parts`: blocks may be
+// cut.
+[[nodiscard]] size_t run_bytes_max(const tape::TapeReader& tape, bool in_parts, size_t batch_bytes);
 
 }  // namespace tapedeck::replay

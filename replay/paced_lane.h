@@ -27,7 +27,6 @@ class PacedLane {
   [[nodiscard]] bool empty() const { return !next_; }
   [[nodiscard]] core::Nanos due() const { return due_; }
   [[nodiscard]] core::Lane lane() const { return lane_; }
-  [[nodiscard]] uint32_t pass() const { return runs_.front().pass; }
   // In compressed blocks whose stored bytes are sound, and whose records are not.
   [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
 

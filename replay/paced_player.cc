@@ -9,14 +9,14 @@ constexpr int64_t kHousekeeping_ns = 100'000'000;
 
 }  // namespace
 
-PacedPlayer::PacedPlayer(const Pace& pace, core::BoundedQueue<Run>& runs, Publisher& publisher,
+PacedPlayer::PacedPlayer(const Pace& pace, TapeClock& tape_clock, core::BoundedQueue<Run>& runs, Publisher& publisher,
                          const core::StopFlag& stop, const core::Clock& clock)
     : pace_(pace),
+      tape_clock_(tape_clock),
       runs_(runs),
       publisher_(publisher),
       stop_(stop),
       clock_(clock),
-      tape_clock_(pace.start, clock.monotonic_ns(), pace.rate),
       last_due_(pace.start) {}
 
 const PacedLane* PacedPlayer::earliest() const {
@@ -50,10 +50,7 @@ bool PacedPlayer::fetch_runs() {
 void PacedPlayer::start_pass(uint32_t pass) {
   if (pass > 0) {
     tape_seconds_ += static_cast<double>(pace_.end - pace_.start) * 1e-9;
-    tape_clock_.restart(pace_.start, tape_clock_.deadline_ns(pace_.end));
     last_due_ = pace_.start;
-  } else {
-    tape_clock_.restart(pace_.start, clock_.monotonic_ns());
   }
   passes_ = pass + 1;
 }
@@ -69,8 +66,26 @@ bool PacedPlayer::wait_until(int64_t deadline_ns, const std::function<void()>& k
 
 void PacedPlayer::run(const std::function<void()>& keep_house) {
   while (fetch_runs()) {
-    if (!wait_until(tape_clock_.deadline_ns(earliest()->due()), keep_house)) break;
+    if (!wait_until(deadline_ns(earliest()->due()), keep_house)) break;
     if (!send_due()) break;
+  }
+  if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
+}
+
+void PacedPlayer::run_in_order(const std::function<void()>& keep_house) {
+  while (!runs_.exhausted() && !stop_.requested()) {
+    auto next = runs_.pop(transport::kPollInterval);
+    if (!next) continue;
+    if (next->pass + 1 > passes_) start_pass(next->pass);
+    last_due_ = next->order_time;
+    if (!wait_until(deadline_ns(last_due_), keep_house)) break;
+    const int64_t now_ns = clock_.monotonic_ns();
+    tape_clock_.slip_if_late(pass(), last_due_, now_ns, pace_.late_limit_ns);
+    const int64_t due_ns = deadline_ns(last_due_);
+    const uint64_t records = next->piece.records;
+    const auto scheduled_ns = static_cast<uint64_t>(static_cast<int64_t>(clock_.now().value) - now_ns + due_ns);
+    if (!publisher_.send(std::move(*next), scheduled_ns)) break;
+    pacing_.record(static_cast<uint64_t>(std::max<int64_t>(clock_.monotonic_ns() - due_ns, 0)), records);
   }
   if (passes_ > 0) tape_seconds_ += static_cast<double>(last_due_ - pace_.start) * 1e-9;
 }
@@ -85,22 +100,20 @@ std::map<core::Lane, uint64_t> PacedPlayer::records_lost() const {
 
 bool PacedPlayer::send_due() {
   const int64_t now_ns = clock_.monotonic_ns();
-  const int64_t late_ns = now_ns - tape_clock_.deadline_ns(earliest()->due());
-  if (late_ns > pace_.late_limit_ns) tape_clock_.slip(late_ns);
+  tape_clock_.slip_if_late(pass(), earliest()->due(), now_ns, pace_.late_limit_ns);
   const int64_t wall_minus_monotonic_ns = static_cast<int64_t>(clock_.now().value) - now_ns;
-  const core::Nanos until = std::max(tape_clock_.time_at(now_ns), earliest()->due());
+  const core::Nanos until = std::max(tape_clock_.time_at(pass(), now_ns), earliest()->due());
   for (auto& [id, lane] : lanes_) {
     while (!lane.empty() && lane.due() <= until) {
-      const uint32_t pass = lane.pass();
       Slice slice = lane.cut(until, pace_.slice_bytes_max);
-      const int64_t deadline_ns = tape_clock_.deadline_ns(slice.due);
+      const int64_t due_ns = deadline_ns(slice.due);
       const uint64_t records = slice.piece.records;
       last_due_ = std::max(last_due_, slice.due);
-      if (!publisher_.send(std::move(slice.message), id, pass, slice.piece,
-                           static_cast<uint64_t>(deadline_ns + wall_minus_monotonic_ns))) {
+      if (!publisher_.send(std::move(slice.message), id, pass(), slice.piece,
+                           static_cast<uint64_t>(due_ns + wall_minus_monotonic_ns))) {
         return false;
       }
-      pacing_.record(static_cast<uint64_t>(std::max<int64_t>(clock_.monotonic_ns() - deadline_ns, 0)), records);
+      pacing_.record(static_cast<uint64_t>(std::max<int64_t>(clock_.monotonic_ns() - due_ns, 0)), records);
     }
   }
   return true;

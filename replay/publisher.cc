@@ -1,7 +1,6 @@
 #include "replay/publisher.h"
 
 #include <algorithm>
-#include <random>
 
 namespace tapedeck::replay {
 namespace {
@@ -11,16 +10,11 @@ constexpr int64_t kDictionaryInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryIntervalMax_ns = 10'000'000'000;
 constexpr uint64_t kBandwidthShare = 100;  // the repeated dictionary takes at most one part in this many
 
-uint64_t random_id() {
-  std::random_device device;
-  return (uint64_t{device()} << 32) | device() | 1;  // never 0, which means nobody
-}
-
 }  // namespace
 
-Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape,
+Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, uint64_t id,
                      const core::StopFlag& stop, const core::Clock& clock)
-    : socket_(context, zmq::socket_type::xpub), tape_(tape), stop_(stop), clock_(clock), id_(random_id()) {
+    : socket_(context, zmq::socket_type::xpub), tape_(tape), stop_(stop), clock_(clock), id_(id) {
   socket_.set(zmq::sockopt::sndhwm, frames_max);
   socket_.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
   socket_.set(zmq::sockopt::xpub_nodrop, on_slow == OnSlow::kBlock);
@@ -42,12 +36,12 @@ void Publisher::repeat_in_band(bool now, bool everything) {
     send_in_band(announcement_);
     next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
   }
-  const bool affordable = (record_bytes_ - bytes_at_dictionary_) / kBandwidthShare >= dictionary_.size() ||
+  const bool affordable = (record_bytes() - bytes_at_dictionary_) / kBandwidthShare >= dictionary_.size() ||
                           now_ns >= next_dictionary_ns_ + kDictionaryIntervalMax_ns;
   if ((now && everything) || (now_ns >= next_dictionary_ns_ && affordable)) {
     send_in_band(dictionary_);
     next_dictionary_ns_ = now_ns + kDictionaryInterval_ns;
-    bytes_at_dictionary_ = record_bytes_;
+    bytes_at_dictionary_ = record_bytes();
   }
 }
 
@@ -77,9 +71,9 @@ void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Pi
                                                             .tape = tape_.value,
                                                             .run_bytes = static_cast<uint32_t>(run_bytes)});
   sent.add(piece.records, piece.crc, piece.record_bytes);
-  records_ += piece.records;
-  record_bytes_ += piece.record_bytes;
-  ++frames_;
+  records_.add(piece.records);
+  record_bytes_.add(piece.record_bytes);
+  frames_.add(1);
 }
 
 bool Publisher::send(Run run, uint64_t scheduled_ns) {
@@ -96,26 +90,23 @@ bool Publisher::send(zmq::message_t message, core::Lane lane, uint32_t pass, con
 }
 
 bool Publisher::send_whole(zmq::message_t& message) {
-  // A send that does not fit in a subscriber's queue gives up after SNDTIMEO, so that we can look around.
-  while (!transport::send(socket_, message)) {
-    const int64_t now_ns = clock_.monotonic_ns();
-    if (waiting_since_ns_ == 0) waiting_since_ns_ = now_ns - std::chrono::nanoseconds(transport::kPollInterval).count();
-    if (stop_.requested()) return false;
-    if (on_held_back_) on_held_back_();
-  }
-  if (waiting_since_ns_ != 0) {
-    held_back_total_ns_ += held_back_ns();
-    waiting_since_ns_ = 0;
-  }
-  return true;
+  if (transport::send(socket_, message)) return true;
+  // It does not fit in a subscriber's queue. Each try gives up after SNDTIMEO, so that we can look around.
+  waiting_since_ns_ = clock_.monotonic_ns() - std::chrono::nanoseconds(transport::kPollInterval).count();
+  bool sent = false;
+  while (!sent && !stop_.requested()) sent = transport::send(socket_, message);
+  held_back_total_ns_.add(static_cast<uint64_t>(held_back_ns()));
+  waiting_since_ns_ = 0;
+  return sent;
 }
 
 int64_t Publisher::held_back_ns() const {
-  return waiting_since_ns_ == 0 ? 0 : clock_.monotonic_ns() - waiting_since_ns_;
+  const int64_t since_ns = waiting_since_ns_.load(std::memory_order_relaxed);
+  return since_ns == 0 ? 0 : clock_.monotonic_ns() - since_ns;
 }
 
-void Publisher::send_end(bool interrupted) {
-  transport::EndOfTape end{.publisher = id_, .interrupted = interrupted, .records_sent = {}};
+void Publisher::send_end(uint32_t shard, bool interrupted) {
+  transport::EndOfTape end{.publisher = id_, .shard = shard, .interrupted = interrupted, .records_sent = {}};
   for (const auto& [lane, digest] : sent_) end.records_sent[lane] = digest.records;
   const transport::Message message = transport::encode(end);
   zmq::message_t copy(message.data(), message.size());

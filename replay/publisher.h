@@ -1,13 +1,14 @@
-// Owns the data socket of a replay: stamps envelopes, sends runs and slices without copying them, repeats the in-band
+// Owns the data socket of a shard: stamps envelopes, sends runs and slices without copying them, repeats the in-band
 // messages, and keeps account of what was sent. Lossless unless told otherwise: a full subscriber holds send() back.
-// For one thread.
+// For one thread; its counters may be read from any.
 #pragma once
 
-#include <functional>
+#include <atomic>
 #include <map>
 #include <string>
 
 #include "engine/core/clock.h"
+#include "engine/core/counter.h"
 #include "engine/core/stop.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/socket.h"
@@ -23,15 +24,12 @@ enum class OnSlow {
 class Publisher {
  public:
   // `frames_max`: how many frames wait for each subscriber.
-  Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, const core::StopFlag& stop,
-            const core::Clock& clock);
+  Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, core::TapeId tape, uint64_t id,
+            const core::StopFlag& stop, const core::Clock& clock);
 
   // Binds and gives the endpoint with the port that it got.
   [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint);
 
-  [[nodiscard]] uint64_t id() const { return id_; }
-  // Called about each 50 ms while a send waits for a subscriber.
-  void on_held_back(std::function<void()> callback) { on_held_back_ = std::move(callback); }
   void announce_as(const transport::Announcement& announcement, const transport::Dictionary& dictionary);
 
   // Sends the announcement, and with `everything` the dictionary, if they are due or `now`.
@@ -42,17 +40,18 @@ class Publisher {
   [[nodiscard]] bool send(Run run, uint64_t scheduled_ns);
   [[nodiscard]] bool send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
                           uint64_t scheduled_ns);
-  void send_end(bool interrupted);
+  void send_end(uint32_t shard, bool interrupted);
 
   // What was sent, by lane: what each receipt must equal.
   [[nodiscard]] const std::map<core::Lane, tape::LaneDigest>& sent() const { return sent_; }
-  [[nodiscard]] uint64_t records() const { return records_; }
-  [[nodiscard]] uint64_t record_bytes() const { return record_bytes_; }
-  [[nodiscard]] uint64_t frames() const { return frames_; }
 
+  // From any thread.
+  [[nodiscard]] uint64_t records() const { return records_.get(); }
+  [[nodiscard]] uint64_t record_bytes() const { return record_bytes_.get(); }
+  [[nodiscard]] uint64_t frames() const { return frames_.get(); }
   // For how long the send that is going on has waited for a subscriber; 0 if none waits.
   [[nodiscard]] int64_t held_back_ns() const;
-  [[nodiscard]] int64_t held_back_total_ns() const { return held_back_total_ns_; }
+  [[nodiscard]] uint64_t held_back_total_ns() const { return held_back_total_ns_.get(); }
 
   // Closes the socket once it has sent everything, or after `linger_ms`.
   void close(int linger_ms);
@@ -75,12 +74,13 @@ class Publisher {
   int64_t next_dictionary_ns_ = 0;    // monotonic
   uint64_t bytes_at_dictionary_ = 0;
   std::map<core::Lane, tape::LaneDigest> sent_;
-  uint64_t records_ = 0;
-  uint64_t record_bytes_ = 0;
-  uint64_t frames_ = 0;
-  int64_t waiting_since_ns_ = 0;  // monotonic
-  std::function<void()> on_held_back_;
-  int64_t held_back_total_ns_ = 0;
+
+  // Written by the publishing thread alone, on a cache line of their own.
+  alignas(64) core::Counter records_;
+  core::Counter record_bytes_;
+  core::Counter frames_;
+  core::Counter held_back_total_ns_;
+  std::atomic<int64_t> waiting_since_ns_{0};  // monotonic; 0 if no send waits
 };
 
 }  // namespace tapedeck::replay

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <latch>
+#include <memory>
+#include <random>
 #include <thread>
+#include <vector>
 
 #include "engine/core/parse.h"
-#include "replay/paced_player.h"
-#include "replay/read_ahead.h"
+#include "replay/shard.h"
 
 namespace tapedeck::replay {
 namespace {
@@ -17,20 +20,27 @@ using core::ExitCode;
 
 constexpr uint64_t kBatchBytesMin = 4u << 10;
 constexpr uint64_t kBatchBytesMax = 64u << 20;
-constexpr size_t kBuffersMin = 3;
-constexpr size_t kBuffersMax = 12;
-constexpr size_t kRunsAheadOfLanes = 8;  // in the read-ahead's queue and hands
-constexpr size_t kSliceBytesMax = 64u << 10;
-constexpr int64_t kInBandWhileWaiting_ns = 100'000'000;
-constexpr int64_t kEndRepeat_ns = 500'000'000;
+constexpr size_t kShardsMax = 256;
 constexpr int64_t kStatusInterval_ns = 100'000'000;
+constexpr int64_t kPoll_ns = 1'000'000;
 constexpr int64_t kInterruptedGrace_ns = 3'000'000'000;
-constexpr int kLinger_ms = 5000;
+
+uint64_t random_id() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device() | 1;  // never 0, which means nobody
+}
 
 core::Status check(const Options& options) {
   if (options.rate && !(*options.rate > 0 && std::isfinite(*options.rate))) {
     return core::fail_with(ExitCode::kUsage, "the rate is a positive multiple of real time, or max; not {}",
                            *options.rate);
+  }
+  if (options.max_skew_ns < 0) {
+    return core::fail_with(ExitCode::kUsage, "the skew of shards is limited to 0 or more of tape time, not {} ns",
+                           options.max_skew_ns);
+  }
+  if (options.shards && (*options.shards < 1 || *options.shards > kShardsMax)) {
+    return core::fail_with(ExitCode::kUsage, "a replay has 1 to {} shards, not {}", kShardsMax, *options.shards);
   }
   if (options.batch_bytes < kBatchBytesMin || options.batch_bytes > kBatchBytesMax) {
     return core::fail_with(ExitCode::kUsage, "a batch has {} to {}, not {}", core::format_bytes(kBatchBytesMin),
@@ -46,197 +56,192 @@ core::File::Mode file_mode(ReadMode mode, const tape::TapeReader& tape) {
   return direct ? core::File::Mode::kReadDirect : core::File::Mode::kRead;
 }
 
-// A replay that is under way.
+// Where each copy of the replay is bound: an endpoint for each shard.
+using Copies = std::vector<std::vector<transport::Endpoint>>;
+
+core::Result<Copies> parse_copies(const Options& options) {
+  Copies copies;
+  for (const std::string& list : options.endpoints) {
+    TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(list));
+    if (options.shards && endpoints.size() == 1) endpoints = transport::neighbours(endpoints.front(), *options.shards);
+    const size_t shards = options.shards.value_or(copies.empty() ? endpoints.size() : copies.front().size());
+    if (endpoints.size() != shards) {
+      return core::fail_with(ExitCode::kUsage, "{} shards need as many endpoints, separated by commas; '{}' names {}",
+                             shards, list, endpoints.size());
+    }
+    copies.push_back(std::move(endpoints));
+  }
+  if (copies.empty()) return core::fail_with(ExitCode::kUsage, "a replay needs an endpoint to bind");
+  return copies;
+}
+
+// A replay that is under way. The thread that runs it watches over the shards.
 class Replay {
  public:
-  // run() closes `context`.
-  Replay(const Options& options, zmq::context_t& context, const Source& source, const core::StopFlag& stop,
-         const OnStatus& on_status, const core::Clock& clock)
+  // run() closes `networks`: one for each shard.
+  Replay(const Options& options, std::vector<zmq::context_t>& networks, core::Notices& notices, const Source& source,
+         const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock)
       : options_(options),
         tape_(source.tape),
         selection_(source.selection),
         stop_(stop),
         on_status_(on_status),
         clock_(clock),
-        run_bytes_(run_bytes_max(tape_, selection_, options.batch_bytes)),
-        pool_(buffers(), kRunOverhead + run_bytes_),
-        context_(context),
-        publisher_(context_, options.on_slow, frames_in_queue(), tape_.id(), stop, clock),
-        session_(context_, publisher_.id(), options.subscriber_silence_ns, clock),
-        read_ahead_(tape_, selection_, options.batch_bytes, options.passes, source.whole_blocks, pool_, stop) {}
+        networks_(networks),
+        session_(networks.front(), id_, options.subscriber_silence_ns, clock),
+        tape_clock_(selection_.start(), selection_.end(), options.rate.value_or(1)),
+        skew_(networks.size(), static_cast<uint64_t>(options.max_skew_ns)),
+        start_line_(static_cast<std::ptrdiff_t>(networks.size())),
+        shared_{.options = options,
+                .source = source,
+                .publisher = id_,
+                .run_bytes = run_bytes_max(tape_, options.ordered || !selection_.is_whole_tape(), options.batch_bytes),
+                .session = session_,
+                .tape_clock = tape_clock_,
+                .skew = skew_,
+                .notices = notices,
+                .start_line = start_line_,
+                .stop = stop,
+                .clock = clock} {
+    const std::vector<LaneShare> lanes = deal_lanes(tape_, selection_, networks.size());
+    for (size_t i = 0; i < networks.size(); ++i) {
+      shards_.push_back(std::make_unique<Shard>(shared_, i, networks[i], lanes[i]));
+    }
+  }
 
-  core::Result<Report> run(const std::function<void()>& before_close) {
-    TD_TRY(bind());
-    publisher_.on_held_back([this] { tell_status(); });
+  core::Result<Report> run(const Copies& copies, const std::function<void()>& before_close) {
+    TD_TRY(bind(copies));
+    announce();
     std::thread session_thread([this] { session_.run(); });
-    if (wait_for_subscribers()) play();
+    std::vector<std::thread> threads;
+    for (const auto& shard : shards_) threads.emplace_back([&shard] { shard->run(); });
+    while (!all([](const Shard& shard) { return shard.has_played(); })) watch();
     settle();
+    for (const auto& shard : shards_) shard->dismiss();
+    for (std::thread& thread : threads) thread.join();
     session_.stop();
     session_thread.join();
-    publisher_.close(options_.on_slow == OnSlow::kBlock ? kLinger_ms : 0);
     before_close();
-    context_.close();  // waits until every buffer that ZeroMQ still holds has come back
+    for (zmq::context_t& network : networks_) network.close();  // once every buffer that ZeroMQ holds has come back
     return report();
   }
 
  private:
-  // Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest.
-  [[nodiscard]] size_t frame_bytes_max() const { return options_.rate ? kSliceBytesMax : run_bytes_; }
-  [[nodiscard]] int frames_in_queue() const {
-    return static_cast<int>(std::max<size_t>(options_.queue_bytes / frame_bytes_max(), 2));
-  }
-  // Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
-  [[nodiscard]] size_t buffers() const {
-    const size_t in_flight = std::clamp<size_t>(options_.queue_bytes / run_bytes_, kBuffersMin, kBuffersMax);
-    return in_flight + (options_.rate ? tape_.lanes().size() + kRunsAheadOfLanes : 0);
+  [[nodiscard]] bool all(const std::function<bool(const Shard&)>& is_so) const {
+    return std::ranges::all_of(shards_, [&](const auto& shard) { return is_so(*shard); });
   }
 
-  core::Status bind() {
-    TD_ASSIGN(const transport::Endpoint data, transport::parse_endpoint(options_.endpoint));
-    TD_ASSIGN(status_.endpoint, publisher_.bind(data));
+  core::Status bind(const Copies& copies) {
+    for (const auto& endpoints : copies) {
+      std::vector<std::string> bound;
+      for (size_t i = 0; i < shards_.size(); ++i) {
+        TD_ASSIGN(bound.emplace_back(), shards_[i]->bind(endpoints[i]));
+      }
+      bound_.push_back(std::move(bound));
+    }
     TD_ASSIGN(const transport::Endpoint session, options_.session_endpoint.empty()
-                                                     ? transport::session_endpoint_for(data)
+                                                     ? transport::session_endpoint_for(copies.front().front())
                                                      : transport::parse_endpoint(options_.session_endpoint));
     TD_ASSIGN(status_.session_endpoint, session_.bind(session));
-    publisher_.announce_as({.publisher = publisher_.id(),
-                            .tape = tape_.id(),
-                            .tape_name = tape_.path().filename().string(),
-                            .session_endpoint = status_.session_endpoint,
-                            .records = tape_.totals().records,
-                            .batch_bytes = static_cast<uint32_t>(run_bytes_),
-                            .paced = options_.rate.has_value()},
-                           {.tape = tape_.id(), .names = tape_.topic_names()});
+    for (const auto& bound : bound_) status_.endpoints.push_back(fmt::format("{}", fmt::join(bound, ",")));
     return {};
   }
 
-  bool wait_for_subscribers() {
-    status_.waiting_for_subscribers = true;
-    while (session_.joined() < options_.wait_for) {
-      if (stop_.requested()) return false;
-      publisher_.repeat_in_band(/*now=*/true, /*everything=*/false);
-      tell_status();
-      clock_.sleep_until(clock_.monotonic_ns() + kInBandWhileWaiting_ns, stop_);
+  void announce() {
+    transport::Announcement announcement{.publisher = id_,
+                                         .tape = tape_.id(),
+                                         .tape_name = tape_.path().filename().string(),
+                                         .session_endpoint = status_.session_endpoint,
+                                         .endpoints = bound_.front(),
+                                         .records = tape_.totals().records,
+                                         .batch_bytes = static_cast<uint32_t>(shared_.run_bytes),
+                                         .paced = options_.rate.has_value()};
+    const transport::Dictionary dictionary{.tape = tape_.id(), .names = tape_.topic_names()};
+    for (const auto& shard : shards_) {
+      shard->announce_as(announcement, dictionary);
+      ++announcement.shard;
     }
-    status_.waiting_for_subscribers = false;
-    greet_new_ones();
-    return true;
   }
 
-  // Whoever has just joined needs the names before the next record.
-  void greet_new_ones() {
-    const size_t joined = session_.joined();
-    const bool somebody_is_new = joined != status_.joined;
-    status_.joined = joined;
-    publisher_.repeat_in_band(somebody_is_new || joined == 0, somebody_is_new || joined == 0);
-  }
-
-  void keep_house() {
-    const int64_t now_ns = clock_.monotonic_ns();
-    if (now_ns < next_housekeeping_ns_) return;
-    next_housekeeping_ns_ = now_ns + kStatusInterval_ns;
-    greet_new_ones();
+  void watch() {
+    clock_.sleep_until(clock_.monotonic_ns() + kPoll_ns, core::StopFlag());
+    if (clock_.monotonic_ns() < next_status_ns_) return;
+    next_status_ns_ = clock_.monotonic_ns() + kStatusInterval_ns;
     tell_status();
   }
 
   void tell_status() {
-    status_.records = publisher_.records();
-    status_.held_back_ns = publisher_.held_back_ns();
-    if (on_status_) on_status_(status_);
-  }
-
-  void play() {
-    core::use_exact_timers();
-    std::thread read_ahead_thread([this] { read_ahead_.run(); });
-    started_ns_ = clock_.monotonic_ns();
-    options_.rate ? play_paced() : play_at_full_speed();
-    played_ns_ = clock_.monotonic_ns();
-    read_ahead_.runs().close();
-    while (read_ahead_.runs().pop(transport::kPollInterval)) {
+    if (!on_status_) return;
+    status_.joined = session_.joined();
+    status_.waiting_for_subscribers = all([](const Shard& shard) { return shard.is_waiting(); });
+    status_.slowest = session_.slowest();
+    status_.notices = shared_.notices.all();
+    status_.records = 0;
+    status_.held_back_ns = 0;
+    status_.shards.clear();
+    for (const auto& shard : shards_) {
+      status_.shards.push_back(shard->status());
+      status_.records += status_.shards.back().records;
+      status_.held_back_ns = std::max(status_.held_back_ns, shard->publisher().held_back_ns());
     }
-    read_ahead_thread.join();
+    on_status_(status_);
   }
 
-  void play_at_full_speed() {
-    while (!stop_.requested()) {
-      auto run = read_ahead_.runs().pop(transport::kPollInterval);
-      keep_house();
-      if (!run) {
-        if (read_ahead_.runs().exhausted()) return;
-        continue;
-      }
-      passes_ = run->pass + 1;
-      if (!publisher_.send(std::move(*run), 0)) return;
-    }
-  }
-
-  void play_paced() {
-    PacedPlayer player({.start = selection_.start(),
-                        .end = selection_.end(),
-                        .rate = *options_.rate,
-                        .late_limit_ns = options_.late_limit_ns,
-                        .slice_bytes_max = kSliceBytesMax - tape::kHeaderSize},
-                       read_ahead_.runs(), publisher_, stop_, clock_);
-    player.run([this] { keep_house(); });
-    passes_ = player.passes();
-    pacing_ = player.pacing();
-    slipped_ns_ = player.slipped_ns();
-    for (const auto& [lane, records] : player.records_lost()) {
-      paced_damage_.push_back({.file = tape::lane_folder(lane),
-                               .records_lost = records,
-                               .what = std::string(damage_name(tape::Damage::kRaw))});
-    }
-    tape_seconds_ = player.tape_seconds();
-  }
-
-  // Says that the tape has ended until every receipt is in, or its subscriber is dead.
+  // Until every receipt is in, or its subscriber is dead.
   void settle() {
-    session_.expect(publisher_.sent());
+    for (const auto& shard : shards_) sent_.insert(shard->publisher().sent().begin(), shard->publisher().sent().end());
+    session_.expect(sent_);
     const int64_t give_up_ns = clock_.monotonic_ns() + kInterruptedGrace_ns;
-    int64_t next_end_ns = 0;
-    const core::StopFlag never;
     while (session_.joined() > 0 && !session_.all_settled()) {
-      const int64_t now_ns = clock_.monotonic_ns();
-      if (stop_.requested() && now_ns >= give_up_ns) break;
-      if (now_ns >= next_end_ns) {
-        publisher_.send_end(stop_.requested());
-        next_end_ns = now_ns + kEndRepeat_ns;
-      }
-      tell_status();
-      clock_.sleep_until(now_ns + 1'000'000, never);
+      if (stop_.requested() && clock_.monotonic_ns() >= give_up_ns) break;
+      watch();
     }
-    if (session_.joined() == 0) publisher_.send_end(stop_.requested());
     settled_ns_ = clock_.monotonic_ns();
+    tell_status();  // the last, and so of all
   }
 
   Report report() {
     Report report;
     report.tape = options_.tape;
-    report.endpoint = status_.endpoint;
+    report.endpoint = fmt::format("{}", fmt::join(status_.endpoints, " "));
     report.session_endpoint = status_.session_endpoint;
     report.interrupted = stop_.requested();
-    report.records = publisher_.records();
-    report.record_bytes = publisher_.record_bytes();
-    report.frames = publisher_.frames();
-    report.passes = passes_;
-    report.seconds = started_ns_ == 0 ? 0 : static_cast<double>(settled_ns_ - started_ns_) * 1e-9;
-    report.digest = tape::tape_digest(publisher_.sent());
+    report.shards = shards_.size();
     report.damage = tape_.damage();
-    for (tape::DamageReport& part : read_ahead_.damage()) report.damage.push_back(std::move(part));
-    for (tape::DamageReport& part : paced_damage_) report.damage.push_back(std::move(part));
-    report.whole_tape = selection_.is_whole_tape() && passes_ == 1 && report.damage.empty() &&
-                        publisher_.records() == tape_.totals().records;
-    report.rate_asked = options_.rate;
-    if (options_.rate && played_ns_ > started_ns_) {
-      const int64_t played_ns = played_ns_ - started_ns_;
-      report.rate_reached = tape_seconds_ / (static_cast<double>(played_ns) * 1e-9);
-      report.overtime_ns = played_ns - static_cast<int64_t>(tape_seconds_ / *options_.rate * 1e9);
+    int64_t started_ns = 0;
+    int64_t played_ns = 0;
+    double tape_seconds = 0;
+    for (const auto& shard : shards_) {
+      add(*shard, report);
+      if (shard->paced() != nullptr) tape_seconds = std::max(tape_seconds, shard->paced()->tape_seconds());
+      const bool first = started_ns == 0 || (shard->started_ns() != 0 && shard->started_ns() < started_ns);
+      if (first) started_ns = shard->started_ns();
+      played_ns = std::max(played_ns, shard->played_ns());
     }
-    report.pacing = pacing_;
-    report.slipped_ns = slipped_ns_;
-    report.held_back_ns = publisher_.held_back_total_ns();
+    report.seconds = started_ns == 0 ? 0 : static_cast<double>(settled_ns_ - started_ns) * 1e-9;
+    report.digest = tape::tape_digest(sent_);
+    report.whole_tape = selection_.is_whole_tape() && report.passes == 1 && report.damage.empty() &&
+                        report.records == tape_.totals().records;
+    report.rate_asked = options_.rate;
+    if (options_.rate && played_ns > started_ns) {
+      report.rate_reached = tape_seconds / (static_cast<double>(played_ns - started_ns) * 1e-9);
+      report.overtime_ns = played_ns - started_ns - static_cast<int64_t>(tape_seconds / *options_.rate * 1e9);
+    }
+    report.slipped_ns = tape_clock_.slipped_ns();
     report.participants = session_.participants();
     report.subscribers_asked = options_.wait_for;
     return report;
+  }
+
+  static void add(const Shard& shard, Report& report) {
+    const Publisher& publisher = shard.publisher();
+    report.records += publisher.records();
+    report.record_bytes += publisher.record_bytes();
+    report.frames += publisher.frames();
+    report.held_back_ns += static_cast<int64_t>(publisher.held_back_total_ns());
+    report.passes = std::max(report.passes, shard.passes());
+    for (tape::DamageReport& part : shard.damage()) report.damage.push_back(std::move(part));
+    if (shard.paced() != nullptr) report.pacing.add(shard.paced()->pacing());
   }
 
   const Options& options_;
@@ -245,23 +250,42 @@ class Replay {
   const core::StopFlag& stop_;
   const OnStatus& on_status_;
   const core::Clock& clock_;
-  const size_t run_bytes_;
-  core::BufferPool pool_;
-  zmq::context_t& context_;
-  Publisher publisher_;
+  const uint64_t id_ = random_id();
+  std::vector<zmq::context_t>& networks_;
   SessionServer session_;
-  ReadAhead read_ahead_;
+  TapeClock tape_clock_;
+  SkewLimit skew_;
+  std::latch start_line_;
+  const SharedByShards shared_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::vector<std::string>> bound_;  // endpoints of each copy
   Status status_;
-  core::Histogram pacing_;
-  std::vector<tape::DamageReport> paced_damage_;
-  uint32_t passes_ = 0;
-  int64_t slipped_ns_ = 0;
-  double tape_seconds_ = 0;
-  int64_t next_housekeeping_ns_ = 0;
-  int64_t started_ns_ = 0;  // monotonic, as the rest
-  int64_t played_ns_ = 0;
+  std::map<core::Lane, tape::LaneDigest> sent_;  // by all shards
+  int64_t next_status_ns_ = 0;                   // monotonic, as the other
   int64_t settled_ns_ = 0;
 };
+
+core::Status check_shards(const Options& options, const Source& source, size_t shards) {
+  if (options.ordered && shards > 1) {
+    return core::fail_with(ExitCode::kUsage, "one order of arrival needs one shard, not {}", shards);
+  }
+  size_t lanes = 0;
+  for (const tape::LaneContents& lane : source.tape.lanes()) lanes += source.selection.wants(lane.summary.lane) ? 1 : 0;
+  if (shards > 1 && shards > lanes) {
+    return core::fail_with(ExitCode::kUsage, "{} shards, but only {} lanes to share out: use at most as many", shards,
+                           lanes);
+  }
+  return {};
+}
+
+core::Result<Report> replay_in(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+                               const std::function<void()>& before_close, const core::StopFlag& stop,
+                               const OnStatus& on_status, const core::Clock& clock) {
+  TD_ASSIGN(const Copies copies, parse_copies(options));
+  TD_ASSIGN(const Source source, open_source(options));
+  TD_TRY(check_shards(options, source, copies.front().size()));
+  return Replay(options, networks, notices, source, stop, on_status, clock).run(copies, before_close);
+}
 
 }  // namespace
 
@@ -277,19 +301,30 @@ core::Result<Source> open_source(const Options& options) {
 
 core::Result<Report> run(const Options& options, const core::StopFlag& stop, const OnStatus& on_status,
                          const core::Clock& clock) {
-  if (transport::is_within_process(options.endpoint)) {
-    return core::fail_with(ExitCode::kUsage, "{} is within one process: see run_embedded", options.endpoint);
+  for (const std::string& list : options.endpoints) {
+    if (transport::is_within_process(list)) {
+      return core::fail_with(ExitCode::kUsage, "{} is within one process: see run_embedded", list);
+    }
   }
-  zmq::context_t network(1);
-  if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
-  return run_in(
-      network, options, [] {}, stop, on_status, clock);
+  TD_TRY(check(options));
+  TD_ASSIGN(const Copies copies, parse_copies(options));
+  std::vector<zmq::context_t> networks;
+  core::Notices notices;
+  for (size_t i = 0; i < copies.front().size(); ++i) {
+    zmq::context_t& network = networks.emplace_back(1);
+    if (i < options.places.size()) {
+      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
+    }
+  }
+  return replay_in(
+      networks, notices, options, [] {}, stop, on_status, clock);
 }
 
-core::Result<Report> run_in(zmq::context_t& network, const Options& options, const std::function<void()>& before_close,
-                            const core::StopFlag& stop, const OnStatus& on_status, const core::Clock& clock) {
-  TD_ASSIGN(const Source source, open_source(options));
-  return Replay(options, network, source, stop, on_status, clock).run(before_close);
+core::Result<Report> run_in(std::vector<zmq::context_t>& networks, const Options& options,
+                            const std::function<void()>& before_close, const core::StopFlag& stop,
+                            const OnStatus& on_status, const core::Clock& clock) {
+  core::Notices notices;
+  return replay_in(networks, notices, options, before_close, stop, on_status, clock);
 }
 
 }  // namespace tapedeck::replay

@@ -93,6 +93,7 @@ std::string to_json(const Report& report, int64_t late_limit_ns) {
                {"tape", report.tape},
                {"endpoint", report.endpoint},
                {"session_endpoint", report.session_endpoint},
+               {"shards", report.shards},
                {"records", report.records},
                {"record_bytes", report.record_bytes},
                {"frames", report.frames},

@@ -17,7 +17,8 @@ enum class Verdict { kAsAsked, kLate, kIncomplete };
 
 struct Report {
   std::string tape;
-  std::string endpoint;
+  std::string endpoint;  // lists of shards separated by commas, copies by spaces
+  size_t shards = 1;
   std::string session_endpoint;
   bool interrupted = false;
   bool whole_tape = false;  // sent once and whole: the digest is that of `info --digest`

@@ -32,6 +32,7 @@ core::Result<Selection> Selection::make(const tape::TapeReader& tape, const Sele
   Selection selection;
   TD_TRY(selection.set_times(tape, options));
   TD_TRY(selection.set_topics(tape, options));
+  TD_TRY(selection.set_lanes(tape, options));
   return selection;
 }
 
@@ -83,6 +84,18 @@ core::Status Selection::set_topics(const tape::TapeReader& tape, const Selection
     return fail_with(ExitCode::kUsage, "no topic of the tape is left by --topics, --regex and --exclude");
   }
   all_topics_ = std::find(topics_.begin(), topics_.end(), false) == topics_.end();
+  return {};
+}
+
+core::Status Selection::set_lanes(const tape::TapeReader& tape, const SelectionOptions& options) {
+  for (const core::Lane lane : options.lanes) {
+    const auto is_it = [lane](const tape::LaneContents& contents) { return contents.summary.lane == lane; };
+    if (std::ranges::none_of(tape.lanes(), is_it)) {
+      return fail_with(ExitCode::kUsage, "the tape has no lane {}; it has {}, {} to {}", lane, tape.lanes().size(),
+                       tape.lanes().front().summary.lane, tape.lanes().back().summary.lane);
+    }
+  }
+  if (options.lanes.size() < tape.lanes().size()) lanes_ = {options.lanes.begin(), options.lanes.end()};
   return {};
 }
 

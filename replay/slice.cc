@@ -24,7 +24,7 @@ void SliceBuilder::add(core::Bytes records, uint32_t count, core::Nanos time_min
 
 size_t SliceBuilder::finish() {
   TD_CHECK(!empty());
-  header_.raw_size = static_cast<uint32_t>(used_ - tape::kHeaderSize);
+  header_.raw_size = static_cast<uint32_t>(records_bytes());
   tape::stamp_header(out_.first(used_), header_);
   return used_;
 }

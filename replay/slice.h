@@ -17,6 +17,7 @@ class SliceBuilder {
   void add(core::Bytes records, uint32_t count, core::Nanos time_min, core::Nanos time_max);
   void add(const tape::RecordView& record) { add(record.bytes(), 1, record.capture_time(), record.capture_time()); }
 
+  [[nodiscard]] size_t records_bytes() const { return used_ - tape::kHeaderSize; }
   [[nodiscard]] bool empty() const { return header_.record_count == 0; }
   // Completes the block; at least one record was added. Gives its size.
   size_t finish();

@@ -13,6 +13,8 @@ void add_capture(CLI::App& program, core::ExitCode& exit);
 void add_cat(CLI::App& program, core::ExitCode& exit);
 void add_convert(CLI::App& program, core::ExitCode& exit);
 void add_info(CLI::App& program, core::ExitCode& exit);
+void add_nics(CLI::App& program, core::ExitCode& exit);
+void add_plan(CLI::App& program, core::ExitCode& exit);
 void add_recover(CLI::App& program, core::ExitCode& exit);
 void add_replay(CLI::App& program, core::ExitCode& exit);
 void add_subscribe(CLI::App& program, core::ExitCode& exit);

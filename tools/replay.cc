@@ -1,8 +1,8 @@
 // `tapedeck replay`: sends a tape to subscribers and ends with their receipts.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -10,6 +10,8 @@
 #include "engine/core/parse.h"
 #include "replay/embedded.h"
 #include "tools/commands.h"
+#include "tools/live/live_view.h"
+#include "tools/placement.h"
 #include "tools/sum_handler.h"
 
 namespace tapedeck::tools {
@@ -31,8 +33,14 @@ struct ReplayArguments {
   std::string batch = "1MiB";
   std::string queue = "64MiB";
   std::string late_limit = "100ms";
+  std::string max_skew = "10s";
+  std::string shards;
+  std::string workers;
+  std::string plan;
+  std::string lanes;
   std::string silence = "10s";
   std::string report;
+  LiveView::Options live;
   bool json = false;
 };
 
@@ -55,6 +63,36 @@ core::Status parse_if_given(const std::string& text, std::optional<T>& out, Pars
   return {};
 }
 
+core::Status parse_lanes(const std::string& text, std::vector<core::Lane>& lanes) {
+  if (text.empty()) return {};
+  TD_ASSIGN(const std::vector<uint16_t> numbers, core::parse_numbers(text));
+  for (const uint16_t number : numbers) lanes.emplace_back(number);
+  return {};
+}
+
+unsigned endpoints_in(const std::string& list) { return static_cast<unsigned>(std::ranges::count(list, ',')) + 1; }
+
+bool is_embedded(const ReplayArguments& arguments) {
+  return std::ranges::any_of(arguments.replay.endpoints, transport::is_within_process);
+}
+
+// Numbers of shards and workers, and where their threads run.
+core::Status place(ReplayArguments& arguments) {
+  TD_ASSIGN(PlannedCount shards, parse_planned_count(arguments.shards, "--shards"));
+  TD_ASSIGN(const PlannedCount workers, parse_planned_count(arguments.workers, "--workers"));
+  arguments.replay.shards = shards.number;
+  arguments.box.workers = workers.number.value_or(1);
+  if (!shards.is_auto && !shards.number) shards.number = endpoints_in(arguments.replay.endpoints.front());
+  const auto role = is_embedded(arguments) ? topology::Role::kBoth : topology::Role::kPublisher;
+  TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(arguments.plan, role, shards, workers));
+  if (!plan) return {};
+  if (shards.is_auto) arguments.replay.shards = static_cast<unsigned>(plan->publishers.size());
+  if (workers.is_auto) arguments.box.workers = static_cast<unsigned>(plan->workers.size());
+  arguments.replay.places = std::move(plan->publishers);
+  arguments.box.worker_places = std::move(plan->workers);
+  return {};
+}
+
 core::Status complete(ReplayArguments& arguments) {
   replay::Options& options = arguments.replay;
   TD_ASSIGN(options.rate, parse_rate(arguments.rate));
@@ -63,6 +101,9 @@ core::Status complete(ReplayArguments& arguments) {
   TD_TRY(parse_if_given(arguments.end, selection.end, core::parse_time));
   TD_TRY(parse_if_given(arguments.start_offset, selection.start_offset_ns, core::parse_duration_ns));
   TD_TRY(parse_if_given(arguments.duration, selection.duration_ns, core::parse_duration_ns));
+  TD_TRY(place(arguments));
+  TD_TRY(parse_lanes(arguments.lanes, selection.lanes));
+  TD_ASSIGN(options.max_skew_ns, core::parse_duration_ns(arguments.max_skew));
   TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
   TD_ASSIGN(options.queue_bytes, core::parse_bytes(arguments.queue));
   TD_ASSIGN(options.late_limit_ns, core::parse_duration_ns(arguments.late_limit));
@@ -74,44 +115,53 @@ core::Status complete(ReplayArguments& arguments) {
   return {};
 }
 
-// What a user sees on standard error while it runs: whom it waits for, and a progress line on a terminal.
-class StatusLine {
+Figures figures_of(const replay::Status& status) {
+  Figures figures{.parts = {}, .peers = status.joined, .slowest = status.slowest};
+  for (size_t i = 0; i < status.shards.size(); ++i) {
+    const replay::Status::Shard& shard = status.shards[i];
+    figures.parts.push_back({.name = fmt::format("shard {}", i),
+                             .messages = shard.records,
+                             .bytes = shard.record_bytes,
+                             .queued = shard.queued,
+                             .held_back_ns = shard.held_back_ns});
+  }
+  return figures;
+}
+
+// What a user is told on standard error while it runs: where it listens, and who holds it back.
+class StatusTeller {
  public:
-  void show(const replay::Status& status) {
+  explicit StatusTeller(LiveView& view) : view_(view) {}
+
+  void tell(const replay::Status& status) {
     if (!told_endpoints_) {
-      fmt::print(stderr, "replay on {}, session on {}{}\n", status.endpoint, status.session_endpoint,
-                 status.waiting_for_subscribers ? ": waiting for subscribers" : "");
+      fmt::print(stderr, "replay on {}, session on {}{}\n", fmt::join(status.endpoints, " and "),
+                 status.session_endpoint, status.waiting_for_subscribers ? ": waiting for subscribers" : "");
       told_endpoints_ = true;
     }
+    if (notices_.has_new(status.notices)) view_.clear();
+    notices_.tell(status.notices);
     if (status.held_back_ns == 0) next_held_back_ns_ = kHeldBackTold_ns;
     if (status.held_back_ns >= next_held_back_ns_) {
-      clear();
+      view_.clear();
       fmt::print(stderr, "held back for {} by {}\n", core::format_duration(status.held_back_ns),
                  status.slowest.empty() ? "a subscriber that has not said who it is" : status.slowest);
       next_held_back_ns_ = status.held_back_ns + kHeldBackToldAgain_ns;
     }
-    if (is_terminal_ && !status.waiting_for_subscribers) {
-      fmt::print(stderr, "\r{} records sent to {} subscribers\033[K", core::format_count(status.records),
-                 status.joined);
-      shown_ = true;
-    }
-  }
-  void clear() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
-    shown_ = false;
+    if (!status.waiting_for_subscribers) view_.show(figures_of(status));
   }
 
  private:
-  const bool is_terminal_ = isatty(STDERR_FILENO) != 0;
+  LiveView& view_;
+  NoticeTeller notices_;
   bool told_endpoints_ = false;
-  bool shown_ = false;
   int64_t next_held_back_ns_ = kHeldBackTold_ns;
 };
 
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
-  if (!transport::is_within_process(arguments.replay.endpoint)) return replay::run(arguments.replay, stop, on_status);
+  if (!is_embedded(arguments)) return replay::run(arguments.replay, stop, on_status);
   Totals totals;
   TD_ASSIGN(replay::Embedded embedded,
             replay::run_embedded(
@@ -124,10 +174,12 @@ core::Result<ExitCode> run(ReplayArguments arguments) {
   const core::StopFlag& stop = core::stop_on_signals();
   TD_TRY(complete(arguments));
   const int64_t late_limit_ns = arguments.replay.late_limit_ns;
-  StatusLine line;
+  LiveView view("replay", "sent");
+  TD_TRY(view.open(arguments.live));
+  StatusTeller teller(view);
   TD_ASSIGN(const replay::Report report,
-            replay_to_endpoint(arguments, stop, [&line](const replay::Status& status) { line.show(status); }));
-  line.clear();
+            replay_to_endpoint(arguments, stop, [&teller](const replay::Status& status) { teller.tell(status); }));
+  TD_TRY(view.finish());
   const std::string json = to_json(report, late_limit_ns) + "\n";
   fmt::print("{}", arguments.json ? json : to_text(report, late_limit_ns));
   if (!arguments.report.empty()) TD_TRY(core::replace_text_file(arguments.report, json));
@@ -143,7 +195,23 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("--topics", selection.topics, "Only these topics (exact names, separated by commas)")
       ->delimiter(',');
   command.add_option("-e,--regex", selection.regex, "Topics whose name has a match of this regular expression");
+  command.add_option("--lanes", arguments.lanes, "Only these lanes, e.g. 0-7,12");
   command.add_option("-x,--exclude", selection.exclude, "Without topics whose name has a match of this one");
+}
+
+// What would do nothing is refused: whoever asks for it expects something of it.
+core::Status check_endpoint_options(const CLI::App& command, const ReplayArguments& arguments) {
+  const bool is_within = is_embedded(arguments);
+  const bool has_queues = !is_within || arguments.rate != "max";
+  const auto refuse_where = [&](bool refused, const char* option, std::string_view where) -> core::Status {
+    if (!refused || command.count(option) == 0) return {};
+    return fail_with(ExitCode::kUsage, "{} does nothing {}: leave it out", option, where);
+  };
+  for (const char* option : {"--session-endpoint", "--wait-for", "--on-slow", "--silence", "--max-skew"}) {
+    TD_TRY(refuse_where(is_within, option, "with inproc, where the subscriber is in this process"));
+  }
+  TD_TRY(refuse_where(!has_queues, "--queue", "at full speed with inproc, where nothing waits"));
+  return refuse_where(!is_within, "--workers", "but with inproc");
 }
 
 }  // namespace
@@ -155,13 +223,26 @@ void add_replay(CLI::App& program, ExitCode& exit) {
       "replay", "Sends a tape to subscribers, as fast as it goes or in time, and collects their receipts");
   command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
   command
-      ->add_option("--to", options.endpoint,
-                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; inproc://NAME is a "
-                   "Black Box in this process")
-      ->required();
+      ->add_option("--to", options.endpoints,
+                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; commas name one for each shard, and "
+                   "a further --to is another copy; inproc://NAME is a Black Box in this process")
+      ->required()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--shards", arguments->shards,
+                      "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
+                      "endpoint stands for the ports from it on); auto: as many as the plan has");
+  command
+      ->add_option("--max-skew", arguments->max_skew,
+                   "How far a shard may be ahead of the slowest at full speed, in tape time")
+      ->capture_default_str();
   command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
       ->capture_default_str();
   add_selection_options(*command, *arguments);
+  command->add_flag(
+      "--ordered", options.ordered,
+      "All lanes in one stream in the exact order of arrival, by one shard; slower, and a subscriber keeps the "
+      "order with one worker only");
   command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
   command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
       ->capture_default_str();
@@ -185,13 +266,14 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
       ->capture_default_str();
   command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
-  command->add_option("--io-cpu", options.io_cpu, "Pin ZeroMQ's I/O thread to this CPU");
-  command->add_option("--workers", arguments->box.workers, "With inproc://: worker threads of the Black Box")
-      ->capture_default_str();
+  add_plan_option(*command, arguments->plan);
+  command->add_option("--workers", arguments->workers,
+                      "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");
+  LiveView::add_options(*command, arguments->live);
   command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
   command->add_flag("--json", arguments->json, "Print the report as JSON");
-  command->callback([arguments, &exit] {
-    const auto result = run(*arguments);
+  command->callback([arguments, command, &exit] {
+    const auto result = check_endpoint_options(*command, *arguments).and_then([&] { return run(*arguments); });
     exit = result ? *result : report(result.error());
   });
 }

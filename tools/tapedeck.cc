@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   tools::add_replay(program, exit);
   tools::add_subscribe(program, exit);
   tools::add_synth(program, exit);
+  tools::add_plan(program, exit);
+  tools::add_nics(program, exit);
 
   try {
     program.parse(argc, argv);

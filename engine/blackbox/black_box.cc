@@ -11,7 +11,9 @@
 #include "engine/blackbox/session_client.h"
 #include "engine/blackbox/subscriber.h"
 #include "engine/blackbox/worker.h"
+#include "engine/core/notices.h"
 #include "engine/core/parse.h"
+#include "engine/topology/pinning.h"
 
 namespace tapedeck::blackbox {
 namespace {
@@ -19,7 +21,7 @@ namespace {
 constexpr uint64_t kRunBytesUsual = 1u << 20;
 constexpr unsigned kWorkersMax = 1024;
 constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
-constexpr const char* kWorkersEndpoint = "inproc://workers";
+constexpr int64_t kStatusInterval_ns = 100'000'000;
 
 std::string default_name() {
   char host[HOST_NAME_MAX + 1] = {};
@@ -30,17 +32,40 @@ std::string default_name() {
 // The threads of a box and what they share. Built whole, run once.
 class Box {
  public:
-  Box(zmq::context_t& network, const Options& options, transport::Endpoint endpoint, const core::StopFlag& stop,
+  // `networks`: one for each SUB thread, to which the endpoints are dealt.
+  Box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+      std::vector<transport::Endpoint> endpoints, const core::StopFlag& stop, const OnStatus& on_status,
       const core::Clock& clock)
-      : network_(network), options_(options), endpoint_(std::move(endpoint)), stop_(stop), clock_(clock) {}
+      : networks_(networks),
+        notices_(notices),
+        options_(options),
+        endpoints_(std::move(endpoints)),
+        stop_(stop),
+        stop_all_(&stop),
+        on_status_(on_status),
+        clock_(clock) {}
 
   core::Result<Outcome> run(const HandlerFactory& make_handler) {
     TD_TRY(build(make_handler));
     std::vector<std::thread> worker_threads;
-    for (const auto& worker : workers_) worker_threads.emplace_back([&worker] { worker->run(); });
-    std::thread subscriber_thread([this] { subscriber_->run(); });
-    while (subscriber_->ending() == Ending::kRunning) keep_session(kEndNoticed);
-    subscriber_thread.join();
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      worker_threads.emplace_back([this, i] {
+        if (i < options_.worker_places.size()) notices_.add(topology::take_place(options_.worker_places[i]));
+        workers_[i]->run();
+      });
+    }
+    std::vector<std::thread> subscriber_threads;
+    for (size_t i = 0; i < subscribers_.size(); ++i) {
+      subscriber_threads.emplace_back([this, i] {
+        if (i < options_.places.size()) notices_.add(topology::take_place(options_.places[i].thread));
+        subscribers_[i]->run();
+      });
+    }
+    while (any(Ending::kRunning)) {
+      keep_session(kEndNoticed);
+      tell_status();
+    }
+    for (std::thread& thread : subscriber_threads) thread.join();
     wait_for_workers();
     inproc_.shutdown();
     for (std::thread& thread : worker_threads) thread.join();
@@ -49,36 +74,54 @@ class Box {
 
  private:
   core::Status build(const HandlerFactory& make_handler) {
-    const int frames = static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
-    zmq::socket_t sub(network_, zmq::socket_type::sub);
-    sub.set(zmq::sockopt::rcvhwm, frames);
+    for (size_t i = 0; i < networks_.size(); ++i) TD_TRY(build_subscriber(i));
+    const WorkerContext context{options_.on_throw, stop_all_, accounts_, topics_, clock_, clock_offset_ns_};
+    for (unsigned i = 0; i < options_.workers; ++i) {
+      zmq::socket_t pull(inproc_, zmq::socket_type::pull);
+      pull.set(zmq::sockopt::rcvhwm, frames_in_half_a_queue());
+      for (size_t from = 0; from < networks_.size(); ++from) pull.connect(way(from, is_by_lane() ? i : 0));
+      workers_.push_back(std::make_unique<Worker>(context, std::move(pull), make_handler(i)));
+    }
+    return {};
+  }
+
+  // The SUB thread `number`, with a PUSH for each worker, or one to all of them.
+  core::Status build_subscriber(size_t number) {
+    zmq::socket_t sub(networks_[number], zmq::socket_type::sub);
+    sub.set(zmq::sockopt::rcvhwm, frames_in_queue());
     sub.set(zmq::sockopt::linger, 0);
     sub.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
     // In this order: who receives an in-band message is certain to be subscribed to the data.
     sub.set(zmq::sockopt::subscribe, transport::kDataPrefix);
     sub.set(zmq::sockopt::subscribe, transport::kInBandPrefix);
-
-    const bool by_lane = options_.dispatch == Dispatch::kByLane;
-    const int frames_half = std::max(frames / 2, 1);  // an inproc queue holds what both ends allow
     std::vector<zmq::socket_t> pushes;
-    for (unsigned i = 0; i < (by_lane ? options_.workers : 1); ++i) {
+    for (unsigned i = 0; i < (is_by_lane() ? options_.workers : 1); ++i) {
       zmq::socket_t& push = pushes.emplace_back(inproc_, zmq::socket_type::push);
-      push.set(zmq::sockopt::sndhwm, frames_half);
+      push.set(zmq::sockopt::sndhwm, frames_in_half_a_queue());
       push.set(zmq::sockopt::linger, 0);
       push.set(zmq::sockopt::sndtimeo, static_cast<int>(transport::kPollInterval.count()));
-      push.bind(fmt::format("{}-{}", kWorkersEndpoint, i));
+      push.bind(way(number, i));
     }
-    const WorkerContext context{accounts_, topics_, clock_, clock_offset_ns_};
-    for (unsigned i = 0; i < options_.workers; ++i) {
-      zmq::socket_t pull(inproc_, zmq::socket_type::pull);
-      pull.set(zmq::sockopt::rcvhwm, frames_half);
-      pull.connect(fmt::format("{}-{}", kWorkersEndpoint, by_lane ? i : 0));
-      workers_.push_back(std::make_unique<Worker>(context, std::move(pull), make_handler(i)));
+    size_t shards = 0;
+    for (size_t i = number; i < endpoints_.size(); i += networks_.size(), ++shards) {
+      TD_TRY(transport::connect(sub, endpoints_[i].text()));
     }
-    TD_TRY(transport::connect(sub, endpoint_.text()));
-    subscriber_ =
-        std::make_unique<Subscriber>(std::move(sub), std::move(pushes), accounts_, topics_, options_, stop_, clock_);
+    const SubscriberContext context{options_, heard_, accounts_, topics_, stop_all_, clock_};
+    subscribers_.push_back(std::make_unique<Subscriber>(context, std::move(sub), shards, std::move(pushes)));
     return {};
+  }
+
+  [[nodiscard]] bool is_by_lane() const { return options_.dispatch == Dispatch::kByLane; }
+  [[nodiscard]] int frames_in_queue() const {
+    return static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
+  }
+  // An inproc queue holds what both ends allow.
+  [[nodiscard]] int frames_in_half_a_queue() const { return std::max(frames_in_queue() / 2, 1); }
+  // From a SUB thread to a worker.
+  static std::string way(size_t from, unsigned to) { return fmt::format("inproc://{}-{}", from, to); }
+
+  [[nodiscard]] bool any(Ending ending) const {
+    return std::ranges::any_of(subscribers_, [ending](const auto& s) { return s->ending() == ending; });
   }
 
   void keep_session(std::chrono::milliseconds wait) {
@@ -86,34 +129,92 @@ class Box {
     if (!session_) {
       std::this_thread::sleep_for(wait);
     } else if (session_->step(records(), wait)) {
-      subscriber_->note_sign_of_life();
+      for (const auto& subscriber : subscribers_) subscriber->note_sign_of_life();
     }
   }
 
+  // Once every shard has been heard: the hello may start the replay, and nothing of it may be missed.
   void open_session() {
-    const auto announcement = subscriber_->announcement();
+    const auto announcement = heard_.announcement();
     if (!announcement) return;
-    session_ = std::make_unique<SessionClient>(network_, name(), announcement->publisher, clock_, clock_offset_ns_);
+    if (announced_ns_ == 0) announced_ns_ = clock_.monotonic_ns();
+    const size_t shards = announcement->endpoints.size();
+    if (heard_.shards() < shards || endpoints_.size() != shards) return check_shards(*announcement);
+    session_ =
+        std::make_unique<SessionClient>(networks_.front(), name(), announcement->publisher, clock_, clock_offset_ns_);
     // An endpoint that cannot be: nobody answers, and the receipt stays without a verdict.
-    static_cast<void>(session_->connect(transport::reachable(announcement->session_endpoint, endpoint_)));
+    static_cast<void>(session_->connect(transport::reachable(announcement->session_endpoint, endpoints_.front())));
+  }
+
+  void check_shards(const transport::Announcement& announcement) {
+    const size_t shards = announcement.endpoints.size();
+    const std::string theirs = fmt::format("{}", fmt::join(announcement.endpoints, ","));
+    if (endpoints_.size() != shards) {
+      give_up(
+          fmt::format("the replay has {} shards and {} endpoints were given, so lanes would be missing or come "
+                      "twice: give one endpoint for each shard, as in {}",
+                      shards, endpoints_.size(), theirs));
+    } else if (clock_.monotonic_ns() - announced_ns_ > options_.silence_ns) {
+      give_up(fmt::format("of the {} shards of the replay only {} were heard within {}: are {} the endpoints of {}?",
+                          shards, heard_.shards(), core::format_duration(options_.silence_ns), options_.endpoint,
+                          theirs));
+    }
+  }
+
+  void give_up(std::string why) {
+    if (failure_.empty()) failure_ = std::move(why);
+    stop_all_.request();
+  }
+
+  void tell_status() {
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns < next_status_ns_) return;
+    next_status_ns_ = now_ns + kStatusInterval_ns;
+    tell_status_at(now_ns);
+  }
+
+  void tell_status_at(int64_t now_ns) const {
+    if (!on_status_) return;
+    Status status{.joined = session_ != nullptr, .notices = notices_.all(), .subscribers = {}, .workers = {}};
+    for (const auto& s : subscribers_) {
+      status.subscribers.push_back({.frames = s->frames(), .records = s->records(), .bytes = s->bytes()});
+    }
+    for (const auto& worker : workers_) status.workers.push_back(status_of(*worker, now_ns));
+    on_status_(status);
+  }
+
+  [[nodiscard]] Status::Worker status_of(const Worker& worker, int64_t now_ns) const {
+    Status::Worker status{.frames = worker.frames(),
+                          .records = worker.records(),
+                          .record_bytes = worker.record_bytes(),
+                          .throws = worker.throws(),
+                          .in_hand = {}};
+    const Worker::InHand in_hand = worker.in_hand();
+    if (in_hand.since_ns == 0 || now_ns - in_hand.since_ns < options_.stall_ns) return status;
+    status.stalled_ns = now_ns - in_hand.since_ns;
+    status.in_hand = fmt::format("lane {} from record {} on", in_hand.lane, in_hand.wire_sequence);
+    return status;
   }
 
   void wait_for_workers() {
     const auto done = [this] {
       uint64_t frames = 0;
-      for (const auto& worker : workers_) frames += worker->frames();
-      return frames == subscriber_->frames();
+      for (const auto& subscriber : subscribers_) frames += subscriber->frames();
+      for (const auto& worker : workers_) frames -= worker->frames();
+      return frames == 0;
     };
-    while (!done() && !(stop_.requested() && subscriber_->ending() != Ending::kEndOfTape)) {
+    while (!done() && !(stop_all_.requested() && any(Ending::kStopped))) {
       keep_session(std::chrono::milliseconds(1));
+      tell_status();
     }
+    tell_status_at(clock_.monotonic_ns());  // the last, and so of all
   }
 
   core::Result<Outcome> conclude() {
-    Outcome outcome{.receipt = receipt(), .interrupted = subscriber_->ending() == Ending::kStopped, .verdict = {}};
+    Outcome outcome{.receipt = receipt(), .interrupted = stop_.requested() && any(Ending::kStopped), .verdict = {}};
     if (session_) {
       // A replay that is dead gets the chance to answer, but not for longer than it took to see that.
-      const bool silent = subscriber_->ending() == Ending::kSilence;
+      const bool silent = any(Ending::kSilence);
       const int64_t timeout_ns = options_.verdict_timeout_ns;
       if (const auto verdict =
               session_->settle(outcome.receipt, silent ? std::min(timeout_ns, options_.silence_ns) : timeout_ns)) {
@@ -122,22 +223,30 @@ class Box {
         outcome.verdict = verdict->sentence;
       }
     }
-    for (const auto& worker : workers_) {
-      if (!worker->failure().empty()) return core::fail("{}", worker->failure());
+    if (!failure_.empty()) return core::fail_with(core::ExitCode::kUsage, "{}", failure_);
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      outcome.throws += workers_[i]->throws();
+      if (workers_[i]->throws() > 0 && outcome.first_throw.empty()) outcome.first_throw = throw_of(i);
     }
+    if (outcome.throws > 0 && options_.on_throw == OnThrow::kStop) return core::fail("{}", outcome.first_throw);
     return outcome;
+  }
+
+  [[nodiscard]] std::string throw_of(size_t worker) const {
+    return fmt::format("worker {}: {}", worker, workers_[worker]->first_throw());
   }
 
   transport::Receipt receipt() const {
     transport::Receipt receipt;
     receipt.subscriber = name();
-    receipt.gaps = subscriber_->gaps();
-    receipt.records_lost = subscriber_->records_lost();
-    receipt.repeated_records = subscriber_->repeated_records();
-    receipt.bad_frames = subscriber_->bad_frames();
+    for (const auto& subscriber : subscribers_) {
+      receipt.gaps += subscriber->gaps();
+      receipt.records_lost += subscriber->records_lost();
+      receipt.repeated_records += subscriber->repeated_records();
+      receipt.bad_frames += subscriber->bad_frames();
+    }
     receipt.lanes = accounts_.digests();
     core::Histogram lateness;
-    std::string failure;
     for (const auto& worker : workers_) {
       receipt.frames += worker->frames();
       receipt.records += worker->records();
@@ -145,23 +254,28 @@ class Box {
       receipt.records_lost += worker->records_lost();
       receipt.damaged_blocks += worker->damaged_blocks();
       lateness.add(worker->lateness());
-      if (failure.empty()) failure = worker->failure();
     }
     receipt.late_p50_ns = lateness.quantile(0.5);
     receipt.late_p99_ns = lateness.quantile(0.99);
     receipt.late_max_ns = lateness.max();
-    receipt.problem = failure.empty() ? problem_of(receipt) : failure;
+    receipt.problem = problem_of(receipt);
     receipt.complete = receipt.problem.empty();
     return receipt;
   }
 
   std::string problem_of(const transport::Receipt& receipt) const {
-    if (subscriber_->ending() == Ending::kStopped) return "interrupted before the end of the tape";
-    if (subscriber_->ending() == Ending::kSilence) {
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      if (options_.on_throw == OnThrow::kStop && workers_[i]->throws() > 0) return throw_of(i);
+    }
+    if (!failure_.empty()) return failure_;
+    if (any(Ending::kStopped)) return "interrupted before the end of the tape";
+    if (any(Ending::kSilence)) {
       return fmt::format("the replay fell silent for {} before the end of the tape",
                          core::format_duration(options_.silence_ns));
     }
-    if (subscriber_->publisher_was_interrupted()) return "the replay was interrupted before the end of the tape";
+    if (std::ranges::any_of(subscribers_, [](const auto& s) { return s->publisher_was_interrupted(); })) {
+      return "the replay was interrupted before the end of the tape";
+    }
     if (receipt.records_lost > 0 || receipt.damaged_blocks > 0) {
       return fmt::format("{} records lost: {} gaps in the sequence, {} damaged blocks", receipt.records_lost,
                          receipt.gaps, receipt.damaged_blocks);
@@ -177,19 +291,41 @@ class Box {
 
   [[nodiscard]] std::string name() const { return options_.name.empty() ? default_name() : options_.name; }
 
-  zmq::context_t& network_;
+  std::vector<zmq::context_t>& networks_;
+  core::Notices& notices_;
   const Options& options_;
-  const transport::Endpoint endpoint_;
+  const std::vector<transport::Endpoint> endpoints_;
   const core::StopFlag& stop_;
+  core::StopFlag stop_all_;  // also set by what ends the run here
+  const OnStatus& on_status_;
   const core::Clock& clock_;
+  HeardReplay heard_;
   LaneAccounts accounts_;
   TopicTable topics_;
   std::atomic<int64_t> clock_offset_ns_{0};
   zmq::context_t inproc_{0};  // carries pointers between our threads, so it needs no I/O thread
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<Subscriber> subscriber_;
+  std::vector<std::unique_ptr<Subscriber>> subscribers_;
   std::unique_ptr<SessionClient> session_;
+  int64_t announced_ns_ = 0;    // monotonic; when the first announcement was heard
+  int64_t next_status_ns_ = 0;  // monotonic
+  std::string failure_;         // a sentence
 };
+
+// How many SUB threads these options come to.
+core::Result<size_t> subscribers(const Options& options, size_t endpoints) {
+  if (options.subscribers <= endpoints) return options.subscribers == 0 ? endpoints : options.subscribers;
+  return core::fail_with(core::ExitCode::kUsage, "{} SUB threads for {} endpoints: each needs one of its own",
+                         options.subscribers, endpoints);
+}
+
+core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+                              const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
+                              const core::Clock& clock) {
+  TD_TRY(check(options));
+  TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
+  return Box(networks, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
+}
 
 }  // namespace
 
@@ -202,22 +338,30 @@ core::Status check(const Options& options) {
 }
 
 core::Result<Outcome> run(const Options& options, const HandlerFactory& make_handler, const core::StopFlag& stop,
-                          const core::Clock& clock) {
+                          const OnStatus& on_status, const core::Clock& clock) {
   if (transport::is_within_process(options.endpoint)) {
     return core::fail_with(core::ExitCode::kUsage,
                            "{} is within one process: replay and handlers meet there with `tapedeck replay --to {}`",
                            options.endpoint, options.endpoint);
   }
-  zmq::context_t network(1);
-  if (options.io_cpu) TD_TRY(transport::pin_io_threads(network, *options.io_cpu));
-  return run_in(network, options, make_handler, stop, clock);
+  TD_ASSIGN(const std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
+  TD_ASSIGN(const size_t threads, subscribers(options, endpoints.size()));
+  std::vector<zmq::context_t> networks;
+  core::Notices notices;
+  for (size_t i = 0; i < threads; ++i) {
+    zmq::context_t& network = networks.emplace_back(1);
+    if (i < options.places.size()) {
+      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
+    }
+  }
+  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
 }
 
-core::Result<Outcome> run_in(zmq::context_t& network, const Options& options, const HandlerFactory& make_handler,
-                             const core::StopFlag& stop, const core::Clock& clock) {
-  TD_TRY(check(options));
-  TD_ASSIGN(transport::Endpoint endpoint, transport::parse_endpoint(options.endpoint));
-  return Box(network, options, std::move(endpoint), stop, clock).run(make_handler);
+core::Result<Outcome> run_in(std::vector<zmq::context_t>& networks, const Options& options,
+                             const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
+                             const core::Clock& clock) {
+  core::Notices notices;
+  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
 }
 
 void keep_message_memory() {

@@ -6,24 +6,17 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
-Subscriber::Subscriber(zmq::socket_t sub, std::vector<zmq::socket_t> pushes, LaneAccounts& accounts, TopicTable& topics,
-                       const Options& options, const core::StopFlag& stop, const core::Clock& clock)
-    : sub_(std::move(sub)),
+Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, size_t shards,
+                       std::vector<zmq::socket_t> pushes)
+    : context_(context),
+      sub_(std::move(sub)),
       pushes_(std::move(pushes)),
-      accounts_(accounts),
-      topics_(topics),
-      options_(options),
-      stop_(stop),
-      clock_(clock),
+      shards_(shards),
       next_wire_sequence_(tape::kLanesMax) {}
 
-std::optional<transport::Announcement> Subscriber::announcement() const {
-  const std::lock_guard lock(mutex_);
-  return announcement_;
-}
-
 bool Subscriber::is_silent() const {
-  return publisher_ != 0 && clock_.monotonic_ns() - heard_ns_.load(std::memory_order_relaxed) > options_.silence_ns;
+  const int64_t heard_ns = heard_ns_.load(std::memory_order_relaxed);
+  return heard_ns != 0 && context_.clock.monotonic_ns() - heard_ns > context_.options.silence_ns;
 }
 
 void Subscriber::run() {
@@ -33,7 +26,7 @@ void Subscriber::run() {
     const bool heard = transport::receive(sub_, message) && on_message(std::move(message));
     ending = ending_.load(std::memory_order_relaxed);
     if (!heard && ending == Ending::kRunning && is_silent()) ending = Ending::kSilence;
-    if (stop_.requested() && ending == Ending::kRunning) ending = Ending::kStopped;
+    if (context_.stop.requested() && ending == Ending::kRunning) ending = Ending::kStopped;
   }
   release_held();
   for (zmq::socket_t& push : pushes_) push.close();
@@ -53,10 +46,10 @@ bool Subscriber::on_data(zmq::message_t message) {
     ++bad_frames_;
     return false;
   }
-  if (publisher_ == 0) publisher_ = envelope.publisher;
-  if (envelope.publisher != publisher_) return false;  // a replay that we did not come for
+  if (!context_.heard.is_ours(envelope.publisher)) return false;
   note_sign_of_life();
-  if (topics_.is_set()) {
+  if (context_.topics.is_set()) {
+    release_held();  // another thread may have heard the names
     dispatch(std::move(message));
   } else {
     hold(std::move(message));
@@ -68,7 +61,7 @@ bool Subscriber::on_data(zmq::message_t message) {
 void Subscriber::hold(zmq::message_t message) {
   held_bytes_ += message.size();
   held_.push_back(std::move(message));
-  while (held_bytes_ > options_.queue_bytes && held_.size() > 1) {
+  while (held_bytes_ > context_.options.queue_bytes && held_.size() > 1) {
     held_bytes_ -= held_.front().size();
     held_.pop_front();
   }
@@ -91,36 +84,37 @@ void Subscriber::dispatch(zmq::message_t message) {
   if (envelope.wire_sequence > next) note_gap(core::Lane(envelope.lane), next, envelope.wire_sequence);
   next = envelope.wire_sequence + envelope.record_count;
   zmq::socket_t& push = pushes_[envelope.lane % pushes_.size()];
+  const size_t bytes = message.size();
   while (!transport::send(push, message)) {
-    if (stop_.requested()) return;
+    if (context_.stop.requested()) return;
   }
-  ++frames_;
+  bytes_.add(bytes);
+  records_.add(envelope.record_count);
+  frames_.add(1);
 }
 
 void Subscriber::note_gap(core::Lane lane, uint64_t from, uint64_t to) {
   ++gaps_;
   records_lost_ += to - from;
-  accounts_.skip(lane, from, to - from);
+  context_.accounts.skip(lane, from, to - from);
 }
 
 bool Subscriber::on_in_band(const zmq::message_t& message) {
   const core::Bytes bytes = bytes_of(message);
   if (const auto announcement = transport::decode_announcement(bytes)) {
-    if (publisher_ == 0) publisher_ = announcement->publisher;
-    if (announcement->publisher != publisher_) return false;
+    if (!context_.heard.is_ours(announcement->publisher)) return false;
     note_sign_of_life();
-    const std::lock_guard lock(mutex_);
-    announcement_ = *announcement;
+    context_.heard.note(*announcement);
     return true;
   }
   if (auto dictionary = transport::decode_dictionary(bytes)) {
-    if (topics_.is_set() || publisher_ == 0) return false;  // the tape of one replay does not change
-    topics_.set(std::move(dictionary->names));
+    if (context_.heard.publisher() == 0) return false;
+    context_.topics.set(std::move(dictionary->names));  // once: the tape of one replay does not change
     release_held();
     return true;
   }
   if (const auto end = transport::decode_end(bytes)) {
-    if (end->publisher == publisher_) on_end(*end);
+    if (context_.heard.publisher() == end->publisher) on_end(*end);
   } else {
     ++bad_frames_;
   }
@@ -128,13 +122,14 @@ bool Subscriber::on_in_band(const zmq::message_t& message) {
 }
 
 void Subscriber::on_end(const transport::EndOfTape& end) {
+  if (!ended_.insert(end.shard).second) return;  // said again
   release_held();
   for (const auto& [lane, records] : end.records_sent) {
     if (lane.value >= tape::kLanesMax) continue;
     if (records > next_wire_sequence_[lane.value]) note_gap(lane, next_wire_sequence_[lane.value], records);
   }
-  publisher_was_interrupted_ = end.interrupted;
-  ending_.store(Ending::kEndOfTape, std::memory_order_relaxed);
+  publisher_was_interrupted_ |= end.interrupted;
+  if (ended_.size() == shards_) ending_.store(Ending::kEndOfTape, std::memory_order_relaxed);
 }
 
 }  // namespace tapedeck::blackbox

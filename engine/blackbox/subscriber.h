@@ -1,43 +1,53 @@
-// The SUB thread of a Black Box: receives frames, checks their envelopes and sequences, and pushes them on to the
-// workers. It looks at no record. Runs on a thread of its own; the box reads its state from outside.
+// A SUB thread of a Black Box: receives the frames of one or more shards, checks their envelopes and sequences, and
+// pushes them on to the workers. It looks at no record. Runs on a thread of its own; the box reads its state from
+// outside.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <map>
-#include <mutex>
-#include <optional>
-#include <string>
+#include <set>
 #include <vector>
 
 #include "engine/blackbox/black_box.h"
+#include "engine/blackbox/heard_replay.h"
 #include "engine/blackbox/lane_accounts.h"
+#include "engine/core/counter.h"
 #include "engine/transport/envelope.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/socket.h"
 
 namespace tapedeck::blackbox {
 
-// How the SUB thread ended.
+// How a SUB thread ended.
 enum class Ending { kRunning, kEndOfTape, kSilence, kStopped };
+
+// What all SUB threads of a box share.
+struct SubscriberContext {
+  const Options& options;
+  HeardReplay& heard;
+  LaneAccounts& accounts;
+  TopicTable& topics;
+  const core::StopFlag& stop;
+  const core::Clock& clock;
+};
 
 class Subscriber {
  public:
-  // `pushes`: one for each worker (by-lane), or a single one to all of them (any).
-  Subscriber(zmq::socket_t sub, std::vector<zmq::socket_t> pushes, LaneAccounts& accounts, TopicTable& topics,
-             const Options& options, const core::StopFlag& stop, const core::Clock& clock);
+  // `sub` is connected to `shards` of the replay's endpoints. `pushes`: one for each worker (by-lane), or a single one
+  // to all of them (any).
+  Subscriber(const SubscriberContext& context, zmq::socket_t sub, size_t shards, std::vector<zmq::socket_t> pushes);
 
   void run();
 
   // From any thread, while it runs.
   [[nodiscard]] Ending ending() const { return ending_.load(std::memory_order_acquire); }
-  [[nodiscard]] std::optional<transport::Announcement> announcement() const;
+  [[nodiscard]] uint64_t frames() const { return frames_.get(); }    // dispatched
+  [[nodiscard]] uint64_t records() const { return records_.get(); }  // in them, by their envelopes
+  [[nodiscard]] uint64_t bytes() const { return bytes_.get(); }
   // A sign of life of the replay came another way.
-  void note_sign_of_life() { heard_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed); }
+  void note_sign_of_life() { heard_ns_.store(context_.clock.monotonic_ns(), std::memory_order_relaxed); }
 
   // After ending() is not kRunning.
-  [[nodiscard]] uint64_t frames() const { return frames_; }
   [[nodiscard]] uint64_t gaps() const { return gaps_; }
   [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
   [[nodiscard]] uint64_t repeated_records() const { return repeated_records_; }
@@ -56,29 +66,28 @@ class Subscriber {
   void note_gap(core::Lane lane, uint64_t from, uint64_t to);
   [[nodiscard]] bool is_silent() const;
 
+  const SubscriberContext context_;
   zmq::socket_t sub_;
   std::vector<zmq::socket_t> pushes_;
-  LaneAccounts& accounts_;
-  TopicTable& topics_;
-  const Options& options_;
-  const core::StopFlag& stop_;
-  const core::Clock& clock_;
 
   std::atomic<Ending> ending_{Ending::kRunning};
-  std::atomic<int64_t> heard_ns_{0};
-  mutable std::mutex mutex_;
-  std::optional<transport::Announcement> announcement_;  // guarded by mutex_
+  std::atomic<int64_t> heard_ns_{0};  // monotonic; 0: not heard yet
 
-  uint64_t publisher_ = 0;           // whom we listen to; the first that we heard
+  const size_t shards_;
+  std::set<uint32_t> ended_;         // shards whose end of tape was heard
   std::deque<zmq::message_t> held_;  // frames that came before the names of their topics
   uint64_t held_bytes_ = 0;
   std::vector<uint64_t> next_wire_sequence_;  // by lane
-  uint64_t frames_ = 0;                       // dispatched
   uint64_t gaps_ = 0;
   uint64_t records_lost_ = 0;
   uint64_t repeated_records_ = 0;
   uint64_t bad_frames_ = 0;
   bool publisher_was_interrupted_ = false;
+
+  // Written by this thread alone, on a cache line of their own.
+  alignas(64) core::Counter frames_;
+  core::Counter records_;
+  core::Counter bytes_;
 };
 
 }  // namespace tapedeck::blackbox

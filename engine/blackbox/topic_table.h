@@ -1,8 +1,9 @@
-// Topic names by id, as the replay's dictionary told them. One thread sets them once, before the first frame reaches a
-// worker; they are read from every thread, at no cost beyond the look-up.
+// Topic names by id, as the replay's dictionary told them. Set once, before the first frame reaches a worker; they are
+// read from every thread, at no cost beyond the look-up.
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,10 @@ namespace tapedeck::blackbox {
 
 class TopicTable {
  public:
-  // Once.
+  // The first time; after that nothing changes.
   void set(std::vector<std::string> names) {
+    const std::lock_guard lock(mutex_);
+    if (is_set()) return;
     names_ = std::move(names);
     is_set_.store(true, std::memory_order_release);  // pairs with the acquire in name()
   }
@@ -26,6 +29,7 @@ class TopicTable {
   }
 
  private:
+  std::mutex mutex_;  // of set()
   std::vector<std::string> names_;
   std::atomic<bool> is_set_{false};
 };

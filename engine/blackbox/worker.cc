@@ -27,6 +27,7 @@ void Worker::run() {
       if (!transport::receive(pull_, frame)) continue;
       handle_frame(transport::bytes_of(frame));
       frame.rebuild();  // gives the memory back before the next wait
+      in_hand_since_ns_.store(0, std::memory_order_relaxed);
       frames_.fetch_add(1, std::memory_order_release);
     }
   } catch (const zmq::error_t&) {
@@ -35,14 +36,23 @@ void Worker::run() {
   pull_.close();
 }
 
+Worker::InHand Worker::in_hand() const {
+  return {.since_ns = in_hand_since_ns_.load(std::memory_order_relaxed),
+          .lane = in_hand_lane_.load(std::memory_order_relaxed),
+          .wire_sequence = in_hand_sequence_.load(std::memory_order_relaxed)};
+}
+
 void Worker::handle_frame(core::Bytes frame) {
   transport::Envelope envelope;
   TD_CHECK(transport::read_envelope(frame, envelope) == transport::FrameError::kNone);  // the SUB thread has checked
+  in_hand_lane_.store(envelope.lane, std::memory_order_relaxed);
+  in_hand_sequence_.store(envelope.wire_sequence, std::memory_order_relaxed);
+  in_hand_since_ns_.store(context_.clock.monotonic_ns(), std::memory_order_relaxed);
   RunPiece piece;
   handle_run(envelope, transport::run_of(frame), piece);
-  record_bytes_ += piece.record_bytes;
+  record_bytes_.add(piece.record_bytes);
   records_lost_ += envelope.record_count - piece.digest.records;
-  records_.store(records_.load(std::memory_order_relaxed) + piece.digest.records, std::memory_order_relaxed);
+  records_.add(piece.digest.records);
   context_.accounts.add(core::Lane(envelope.lane), envelope.wire_sequence, envelope.record_count, piece);
   // Unsigned, for the envelope may name any time.
   const uint64_t now_ns = context_.clock.now().value + static_cast<uint64_t>(context_.clock_offset_ns.load());
@@ -68,17 +78,26 @@ void Worker::handle_run(const transport::Envelope& envelope, core::Bytes run, Ru
       ++damaged_blocks_;
       continue;
     }
-    if (failure_.empty()) {
-      failure_ = call_handler(*handler_, {.lane = core::Lane(envelope.lane),
-                                          .pass = envelope.pass,
-                                          .wire_sequence = envelope.wire_sequence + walked - header.record_count,
-                                          .records = view,
-                                          .topics = context_.topics});
-    }
+    call_handler_with({.lane = core::Lane(envelope.lane),
+                       .pass = envelope.pass,
+                       .wire_sequence = envelope.wire_sequence + walked - header.record_count,
+                       .records = view,
+                       .topics = context_.topics});
     // The opener computed this checksum from the bytes that the handler was given.
     piece.digest.add(header.record_count, header.raw_crc, header.raw_size);
     piece.record_bytes += header.raw_size;
   }
+}
+
+// After a throw that ends the run the handler is left alone; its worker still empties its queue.
+void Worker::call_handler_with(const Block& block) {
+  const bool stopped = context_.on_throw == OnThrow::kStop && !first_throw_.empty();
+  if (stopped) return;
+  std::string thrown = call_handler(*handler_, block);
+  if (thrown.empty()) return;
+  throws_.add(1);
+  if (first_throw_.empty()) first_throw_ = std::move(thrown);
+  if (context_.on_throw == OnThrow::kStop) context_.stop.request();
 }
 
 }  // namespace tapedeck::blackbox

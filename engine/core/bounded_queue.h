@@ -41,6 +41,12 @@ class BoundedQueue {
     return item;
   }
 
+  // Until there is an item to pop, or the queue is closed. False if neither came in time.
+  bool wait(std::chrono::nanoseconds timeout) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, timeout, [this] { return closed_ || !items_.empty(); });
+  }
+
   void close() {
     {
       const std::lock_guard lock(mutex_);

@@ -53,9 +53,9 @@ void BufferPool::release(Buffer* buffer) {
   returned_.notify_one();
 }
 
-bool BufferPool::all_free() const {
+size_t BufferPool::in_use() const {
   const std::lock_guard lock(mutex_);
-  return free_.size() == buffers_.size();
+  return buffers_.size() - free_.size();
 }
 
 }  // namespace tapedeck::core

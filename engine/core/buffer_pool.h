@@ -36,8 +36,9 @@ class BufferPool {
   // waits.
   [[nodiscard]] Buffer* acquire(const StopFlag& stop);
   void release(Buffer* buffer);
-  // Whether every buffer has come back.
-  [[nodiscard]] bool all_free() const;
+  // How many buffers have not come back.
+  [[nodiscard]] size_t in_use() const;
+  [[nodiscard]] bool all_free() const { return in_use() == 0; }
 
  private:
   size_t buffer_size_;

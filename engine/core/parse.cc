@@ -6,6 +6,7 @@
 #include <chrono>
 #include <limits>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -23,6 +24,14 @@ std::string_view take_digits(std::string_view& text, size_t count_max = std::str
   const size_t count = std::min(head.find_first_not_of("0123456789"), head.size());
   text.remove_prefix(count);
   return head.substr(0, count);
+}
+
+// A number at the start of `text`, which is taken off. False if there is none, or none that fits.
+bool take_number(std::string_view& text, uint16_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return false;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return true;
 }
 
 struct Unit {
@@ -262,6 +271,28 @@ Result<int64_t> parse_duration_ns(std::string_view text) {
 Result<uint64_t> parse_bytes(std::string_view text) { return parse_quantity(text, kSize); }
 
 Result<uint64_t> parse_count(std::string_view text) { return parse_quantity(text, kCount); }
+
+Result<std::vector<uint16_t>> parse_numbers(std::string_view text) {
+  std::set<uint16_t> numbers;
+  std::string_view rest = text;
+  for (bool more = true; more;) {
+    uint16_t first = 0;
+    bool good = take_number(rest, first);
+    uint16_t last = first;
+    if (good && rest.starts_with('-')) {
+      rest.remove_prefix(1);
+      good = take_number(rest, last) && last >= first;
+    }
+    more = rest.starts_with(',');
+    if (!good || (!more && !rest.empty())) {
+      return fail_with(ExitCode::kUsage, "bad list '{}': expected numbers and ranges up to 65535, such as 0-7,12",
+                       text);
+    }
+    for (uint32_t number = first; number <= last; ++number) numbers.insert(static_cast<uint16_t>(number));
+    if (more) rest.remove_prefix(1);
+  }
+  return std::vector<uint16_t>(numbers.begin(), numbers.end());
+}
 
 Result<Nanos> parse_time(std::string_view text) {
   const bool digits_only = !text.empty() && std::ranges::all_of(text, is_digit);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/core/status.h"
 #include "engine/core/types.h"
@@ -23,6 +24,9 @@ namespace tapedeck::core {
 // Nanoseconds since 1970 ("1503412345000000000") or RFC 3339 ("2017-07-10T14:32:18Z", with up to nine digits of
 // fraction and an offset such as -04:00; a date without time is its midnight UTC).
 [[nodiscard]] Result<Nanos> parse_time(std::string_view text);
+
+// "0-7,12": numbers and ranges of numbers, 0 to 65535; ascending, each once.
+[[nodiscard]] Result<std::vector<uint16_t>> parse_numbers(std::string_view text);
 
 [[nodiscard]] std::string format_time(Nanos time);               // "2017-07-10T14:32:18.123456789Z"
 [[nodiscard]] std::string format_duration(int64_t duration_ns);  // "1.25 s", "812 us", "3 h 25 min"

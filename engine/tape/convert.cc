@@ -4,6 +4,7 @@
 
 #include "engine/tape/digest.h"
 #include "engine/tape/lane_cursor.h"
+#include "engine/tape/lost_records.h"
 
 namespace tapedeck::tape {
 namespace {
@@ -35,6 +36,7 @@ class Pass {
 
   [[nodiscard]] std::string digest() const { return tape_digest(digests_); }
   [[nodiscard]] const std::vector<DamageReport>& damage() const { return damage_; }
+  [[nodiscard]] const std::vector<Loss>& losses() const { return losses_; }  // what the damage cost
 
  private:
   core::Status run_lane(LaneCursor cursor, const Take& take) {
@@ -43,7 +45,7 @@ class Pass {
       tell_progress();
       switch (cursor.next()) {
         case LaneCursor::Item::kEnd: return {};
-        case LaneCursor::Item::kDamage: damage_.push_back(cursor.damage()); break;
+        case LaneCursor::Item::kDamage: leave_out(cursor, cursor.damage()); break;
         case LaneCursor::Item::kBlock: TD_TRY(take_block(cursor, take)); break;
       }
     }
@@ -59,12 +61,23 @@ class Pass {
       TD_ASSIGN(found, take(lane, block, *arrivals));
     }
     if (found != Damage::kNone) {
-      damage_.push_back(cursor.as_damage(damage_name(found)));
+      leave_out(cursor, cursor.as_damage(damage_name(found)));
       return {};
     }
     digests_[lane].add(block.size(), block.header.raw_crc, block.header.raw_size);
     progress_.records += block.size();
     return {};
+  }
+
+  void leave_out(const LaneCursor& cursor, const DamageReport& damage) {
+    const BlockRef& block = cursor.block_ref();
+    damage_.push_back(damage);
+    losses_.push_back({.cause = LossCause::kNotConverted,
+                       .lane = cursor.lane().summary.lane,
+                       .first = block.first_sequence.value,
+                       .count = block.record_count,
+                       .time = block.time_min,
+                       .session = {}});
   }
 
   void tell_progress() {
@@ -81,6 +94,7 @@ class Pass {
   int64_t progress_due_ns_ = 0;
   std::map<Lane, LaneDigest> digests_;
   std::vector<DamageReport> damage_;
+  std::vector<Loss> losses_;
 };
 
 core::Status check_kinds(const Manifest& manifest) {
@@ -125,17 +139,30 @@ core::Status copy_description(const TapeReader& tape, TapeWriter& writer) {
   const uint64_t topics = std::min<uint64_t>(tape.manifest().topics, kTopicsMax);
   add_topics(tape, std::max<size_t>(topics, tape.topic_names().size()), writer);
   for (const SourceSummary& source : tape.manifest().sources) writer.add_source(source.name, source.protocol);
-  TD_ASSIGN(const std::vector<Loss> losses, tape.losses());
-  for (const Loss& loss : losses) TD_TRY(writer.note_loss(loss));
   return {};
 }
 
+// What the new tape's ledger tells: what the old one's did, and what was missing or damaged there. The new one's
+// sequences have no gap, so that records lost there are not lost on it.
+core::Result<std::vector<Loss>> all_losses(const TapeReader& tape, const std::vector<Loss>& left_out) {
+  TD_ASSIGN(std::vector<Loss> losses, tape.losses());
+  const std::vector<Loss> missing = find_lost_records(tape);
+  losses.insert(losses.end(), missing.begin(), missing.end());
+  losses.insert(losses.end(), left_out.begin(), left_out.end());
+  for (Loss& loss : losses) {
+    if (loss.cause == LossCause::kLostRecords) loss.cause = LossCause::kNotConverted;
+  }
+  return losses;
+}
+
 core::Result<Damage> copy_block(const TapeReader& tape, Lane lane, const BlockView& block,
-                                const std::vector<Arrival>& arrivals, TapeWriter& writer) {
+                                const std::vector<Arrival>& arrivals, TapeWriter& writer,
+                                std::vector<bool>& topics_used) {
   uint32_t topic_max = 0;
   for (const RecordView record : block) topic_max = std::max(topic_max, record.topic().value);
   if (topic_max >= kTopicsMax) return Damage::kStructure;
   add_topics(tape, topic_max + 1, writer);
+  if (topics_used.size() < writer.topic_count()) topics_used.resize(writer.topic_count());
   auto arrival = arrivals.begin();
   for (const RecordView record : block) {
     TD_TRY(writer.append(lane, {.capture_time = record.capture_time(),
@@ -144,14 +171,17 @@ core::Result<Damage> copy_block(const TapeReader& tape, Lane lane, const BlockVi
                                 .source = arrival->source,
                                 .ordinal = arrival->ordinal,
                                 .payload = record.payload()}));
+    topics_used[record.topic().value] = true;
     ++arrival;
   }
   return Damage::kNone;
 }
 
-// The digest of the tape at `path`.
+// What the tape at `path` holds.
 struct ReadBack {
   std::string digest;
+  std::vector<std::string> topics;
+  std::vector<Loss> losses;
   std::vector<DamageReport> damage;  // of blocks and of all else
 };
 
@@ -159,9 +189,18 @@ core::Result<ReadBack> read_back(const std::filesystem::path& path, const Watch&
   TD_ASSIGN(const TapeReader tape, TapeReader::open(path));
   Pass pass(tape, watch, /*reads_back=*/true);
   TD_TRY(pass.run([](Lane, const BlockView&, const std::vector<Arrival>&) { return Damage::kNone; }));
-  ReadBack result{pass.digest(), tape.damage()};
+  TD_ASSIGN(std::vector<Loss> losses, tape.losses());
+  ReadBack result{pass.digest(), tape.topic_names(), std::move(losses), tape.damage()};
   result.damage.insert(result.damage.end(), pass.damage().begin(), pass.damage().end());
   return result;
+}
+
+bool has_topics_of(const ReadBack& written, const TapeWriter& writer, const std::vector<bool>& topics_used) {
+  for (uint32_t id = 0; id < topics_used.size(); ++id) {
+    if (!topics_used[id]) continue;
+    if (id >= written.topics.size() || written.topics[id] != writer.topic_name(TopicId(id))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -174,9 +213,12 @@ core::Result<Conversion> convert(const TapeReader& tape, const std::filesystem::
   TD_ASSIGN(TapeWriter writer, TapeWriter::create(path, options_of(tape, options), clock));
   TD_TRY(copy_description(tape, writer));
   Pass pass(tape, watch, /*reads_back=*/false);
+  std::vector<bool> topics_used;  // by id
   TD_TRY(pass.run([&](Lane lane, const BlockView& block, const std::vector<Arrival>& arrivals) {
-    return copy_block(tape, lane, block, arrivals, writer);
+    return copy_block(tape, lane, block, arrivals, writer, topics_used);
   }));
+  TD_ASSIGN(const std::vector<Loss> losses, all_losses(tape, pass.losses()));
+  for (const Loss& loss : losses) TD_TRY(writer.note_loss(loss));
   Conversion conversion;
   TD_ASSIGN(conversion.manifest, writer.seal());
   conversion.digest = pass.digest();
@@ -188,6 +230,12 @@ core::Result<Conversion> convert(const TapeReader& tape, const std::filesystem::
   }
   if (!written.damage.empty()) {
     return core::fail("{} was written and reads back damaged: {}", path.string(), to_sentence(written.damage.front()));
+  }
+  if (!has_topics_of(written, writer, topics_used)) {
+    return core::fail("{} was written and reads back with other topic names", path.string());
+  }
+  if (encode_losses(written.losses) != encode_losses(losses)) {
+    return core::fail("{} was written and reads back with another ledger", path.string());
   }
   conversion.damage = tape.damage();
   conversion.damage.insert(conversion.damage.end(), pass.damage().begin(), pass.damage().end());

@@ -37,7 +37,8 @@ struct Conversion {
   std::vector<DamageReport> damage;  // of the tape that was read; the new one lacks what was in it
 };
 
-// Writes the records of `tape` to a new tape at `path`. What is damaged is left out and reported. Fails where the new
+// Writes the records of `tape` to a new tape at `path`. What is damaged or missing is left out, reported, and
+// entered in the new tape's ledger. Fails where the new
 // tape cannot be written or reads back as something else, and with kInterrupted when asked to stop; what stands at
 // `path` is then of no use.
 [[nodiscard]] core::Result<Conversion> convert(const TapeReader& tape, const std::filesystem::path& path,

@@ -56,8 +56,7 @@ LaneCursor::Item LaneCursor::damaged(std::string_view what) {
 }
 
 DamageReport LaneCursor::as_damage(std::string_view what) const {
-  const Segment& segment = lane_->segments[segment_];
-  return block_damage(*tape_, segment, segment.index.blocks[next_block_ - 1], what);
+  return block_damage(*tape_, lane_->segments[segment_], block_ref(), what);
 }
 
 }  // namespace tapedeck::tape

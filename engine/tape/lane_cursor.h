@@ -25,6 +25,8 @@ class LaneCursor {
   [[nodiscard]] const DamageReport& damage() const { return damage_; }
   // The block that next() gave, as damage, where the caller has found some in it.
   [[nodiscard]] DamageReport as_damage(std::string_view what) const;
+  // What the index says of what next() gave, block or damage.
+  [[nodiscard]] const BlockRef& block_ref() const { return lane_->segments[segment_].index.blocks[next_block_ - 1]; }
   [[nodiscard]] const LaneContents& lane() const { return *lane_; }
 
  private:

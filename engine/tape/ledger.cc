@@ -17,6 +17,8 @@ std::string_view loss_cause_name(LossCause cause) {
     case LossCause::kCutPacket: return "cut_packet";
     case LossCause::kCutFile: return "cut_file";
     case LossCause::kNotWritten: return "not_written";
+    case LossCause::kLostRecords: return "lost_records";
+    case LossCause::kNotConverted: return "not_converted";
   }
   return "unknown";
 }
@@ -27,7 +29,7 @@ std::vector<std::byte> encode_losses(const std::vector<Loss>& losses) {
   for (const Loss& loss : losses) {
     core::append_le(out, loss.source.value);
     core::append_le(out, static_cast<uint16_t>(loss.cause));
-    core::append_le(out, uint16_t{0});
+    core::append_le(out, loss.lane.value);
     core::append_le(out, loss.first);
     core::append_le(out, loss.count);
     core::append_le(out, loss.time.value);
@@ -49,7 +51,7 @@ core::Result<std::vector<Loss>> decode_losses(Bytes body) {
     Loss loss;
     loss.source = SourceId(reader.le<uint32_t>());
     loss.cause = static_cast<LossCause>(reader.le<uint16_t>());
-    reader.le<uint16_t>();
+    loss.lane = Lane(reader.le<uint16_t>());
     loss.first = reader.le<uint64_t>();
     loss.count = reader.le<uint64_t>();
     loss.time = Nanos(reader.le<uint64_t>());

@@ -18,13 +18,17 @@ enum class LossCause : uint16_t {
   kCutPacket = 3,    // the capture holds only the beginning of a packet; `count` is 0 where its messages are unknown
   kCutFile = 4,      // the input ended inside a packet
   kNotWritten = 5,   // records that had been taken in could not be written: the disk was full or failed
+  kLostRecords = 6,  // records of `lane`, from `first` on, that were on this tape and are gone
+  kNotConverted = 7  // likewise of the tape that this one was converted from; there they are gone or damaged
 };
 
 // One loss. Plain data.
 struct Loss {
   SourceId source{};
   LossCause cause = LossCause::kSequenceGap;
-  uint64_t first = 0;     // the source's own number of the first lost message; 0 where it has none
+  Lane lane{};            // of kLostRecords and kNotConverted; otherwise 0
+  uint64_t first = 0;     // the source's own number of the first lost message, 0 where it has none; of records of a
+                          // lane their sequence
   uint64_t count = 0;     // messages lost, where that is known
   Nanos time{};           // capture time at which it was noticed
   std::string session{};  // of the source's protocol, at most 16 bytes

@@ -56,7 +56,8 @@ std::optional<OrderedMerge::Item> OrderedMerge::next() {
   return Item{.record = **given_->at,
               .arrival = given_->arrivals[given_->index],
               .lane = given_->cursor.lane().summary.lane,
-              .sequence = given_->sequence()};
+              .sequence = given_->sequence(),
+              .block = given_->cursor.block().header};
 }
 
 // The next record of a source is the one with the lowest ordinal, and that one is at the head of its lane unless a

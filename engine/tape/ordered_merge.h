@@ -22,6 +22,7 @@ class OrderedMerge {
     Arrival arrival;
     Lane lane;
     Sequence sequence;
+    const BlockHeader& block;  // that it is in
   };
   // The next record, valid until the next call; nothing at the end.
   [[nodiscard]] std::optional<Item> next();

@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "engine/tape/lane_cursor.h"
+#include "engine/tape/ledger_writer.h"
+#include "engine/tape/lost_records.h"
 #include "engine/tape/segment_repair.h"
+#include "engine/tape/syncer.h"
 
 namespace tapedeck::tape {
 namespace {
@@ -29,7 +32,8 @@ bool is_about(const DamageReport& damage, std::string_view file) { return damage
 
 class Recoverer {
  public:
-  Recoverer(fs::path path, const RepairListener& listener) : path_(std::move(path)), listener_(listener) {}
+  Recoverer(const fs::path& path, const RepairListener& listener)
+      : path_(path.has_filename() ? path : path.parent_path()), listener_(listener) {}
 
   core::Result<Recovery> run() {
     TD_ASSIGN(const auto lock, core::DirectoryLock::take(path_, core::DirectoryLock::Kind::kExclusive,
@@ -44,6 +48,7 @@ class Recoverer {
     }
     for (const LaneContents& lane : tape.lanes()) TD_TRY(repair_lane(tape, lane));
     TD_TRY(repair_ledger(tape));
+    TD_TRY(enter_losses());
     TD_TRY(write_manifest());
     TD_TRY(verify_all());
     return std::move(result_);
@@ -86,6 +91,38 @@ class Recoverer {
     return repair.carry_out();
   }
 
+  // While the old manifest still tells of them.
+  core::Status enter_losses() {
+    TD_ASSIGN(const TapeReader tape, TapeReader::open(path_));
+    const std::vector<Loss> losses = find_lost_records(tape);
+    if (losses.empty()) return {};
+    uint64_t records = 0;
+    for (const Loss& loss : losses) records += loss.count;
+    tell({fs::path(kLedgerName), fmt::format("entering the loss of {} records", records)});
+    return add_to_ledger(path_ / kLedgerName, tape, losses);
+  }
+
+  // To a copy that takes its place when it is whole, so that no moment leaves half an entry.
+  static core::Status add_to_ledger(const fs::path& path, const TapeReader& tape, const std::vector<Loss>& losses) {
+    fs::path copy = path;
+    copy += ".new";
+    std::error_code error;
+    fs::remove(copy, error);  // left by a process that was killed here
+    const bool exists = fs::exists(path, error);
+    if (exists && !fs::copy_file(path, copy, error)) {
+      return core::fail("cannot copy {}: {}", path.string(), error.message());
+    }
+    const Nanos created = tape.manifest().created;
+    TD_ASSIGN(LedgerWriter ledger,
+              exists ? LedgerWriter::reopen(copy, tape.id(), created) : LedgerWriter::create(copy, tape.id(), created));
+    for (const Loss& loss : losses) TD_TRY(ledger.note(loss));
+    TD_TRY(ledger.seal());
+    TD_TRY(core::sync_file(copy));
+    fs::rename(copy, path, error);
+    if (error) return core::fail("cannot replace {}: {}", path.string(), error.message());
+    return {};
+  }
+
   // From what the segments say now. Of a sound manifest the rest is kept; of one that is lost, so are the sources.
   core::Status write_manifest() {
     TD_ASSIGN(const TapeReader tape, TapeReader::open(path_));
@@ -103,11 +140,26 @@ class Recoverer {
     TD_TRY(count_losses(tape, manifest));
     const fs::path path = path_ / kManifestName;
     const std::string text = encode_manifest(manifest);
-    if (const auto old = core::read_text_file(path); old && *old == text) return {};
+    const auto old = core::read_text_file(path);
+    const bool holds = old && *old == text;
+    if (!holds || !result_.repairs.empty()) TD_TRY(sync_all(tape));
+    if (holds) return {};
     tell({fs::path(kManifestName), is_lost ? "writing it again from the segments; its sources are lost"
                                            : "writing what the segments say into it, and that the tape is sealed"});
     TD_TRY(core::replace_text_file(path, text));
     return core::sync_directory(path_);
+  }
+
+  // The recorder may have written without syncing, so this is not about what was repaired only.
+  core::Status sync_all(const TapeReader& tape) const {
+    Syncer syncer(path_, Durability::kSegment, 0);
+    for (const LaneContents& lane : tape.lanes()) {
+      for (const Segment& segment : lane.segments) syncer.note_written(segment.path, /*sealed=*/true);
+    }
+    if (std::error_code error; fs::exists(path_ / kLedgerName, error)) {
+      syncer.note_written(path_ / kLedgerName, /*sealed=*/true);
+    }
+    return syncer.finish();
   }
 
   core::Status count_losses(const TapeReader& tape, Manifest& manifest) const {

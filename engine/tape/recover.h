@@ -1,8 +1,10 @@
 // Makes a tape whole again whose recorder was killed, or whose manifest, indexes or footers are damaged or missing: all
 // blocks that were written whole are on it afterwards. Nothing that may be a part of a block is taken away, except for
-// the torn end of a tape that was never sealed, or whose manifest is lost, so that nobody knows. A segment that is gone
-// is told once, in `damage`: the new manifest counts what is there. Verifies the result. Killed in the midst of it, it
-// can be called again; a sound tape is not touched. One thread; memory for the index of the tape and one frame.
+// the torn end of a tape that was never sealed, or whose manifest is lost, so that nobody knows. Records that are gone,
+// with a whole segment, say, go to the ledger before the manifest counts what is there, so that the tape tells of them
+// for ever. All is on the disk before the manifest says that the tape is sealed. Verifies the result. Killed in the
+// midst of it, it can be called again; a sound tape is not touched. One thread; memory for the index of the tape and
+// one frame.
 #pragma once
 
 #include <functional>

@@ -88,7 +88,7 @@ core::Status SegmentRepair::carry_out() const {
   if (writes_end_) {
     TD_TRY(index_offset_ ? writer.seal_behind_index(*index_offset_) : writer.seal(names_in(contents_.index)));
   }
-  return core::sync_file(path_);
+  return {};
 }
 
 Sequence SegmentRepair::next_sequence() const {

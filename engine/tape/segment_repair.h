@@ -23,7 +23,7 @@ class SegmentRepair {
   [[nodiscard]] bool is_needed() const { return !header_holds_ || writes_end_; }
   // What will be done, for people: "cutting off 17 bytes at offset 4160, which were never written whole; ...".
   [[nodiscard]] std::string describe() const;
-  [[nodiscard]] core::Status carry_out() const;
+  [[nodiscard]] core::Status carry_out() const;  // does not sync
 
   // Of the record that follows those in the segment.
   [[nodiscard]] Sequence next_sequence() const;

@@ -5,6 +5,7 @@
 
 #include "engine/tape/index_reader.h"
 #include "engine/tape/ledger_reader.h"
+#include "engine/tape/lost_records.h"
 
 namespace tapedeck::tape {
 namespace {
@@ -73,8 +74,8 @@ core::Result<TapeReader> TapeOpener::open() {
   }
   TD_TRY(read_manifest());
   if (!manifest_is_sound_) TD_TRY(find_tape_id());
+  TD_TRY(read_losses());
   TD_TRY(open_lanes());
-  TD_TRY(check_ledger());
   if (!is_sealed()) tape_.manifest_.topics = tape_.topic_names_.size();
   if (!manifest_is_sound_ || tape_.manifest_.sealed) call_damaged(0);
   return std::move(tape_);
@@ -133,6 +134,7 @@ core::Status TapeOpener::find_tape_id() {
 core::Status TapeOpener::open_lanes() {
   std::vector<uint32_t> lanes = lanes_in(tape_.path_);
   for (const LaneSummary& lane : tape_.manifest_.lanes) lanes.push_back(lane.lane.value);  // one may be missing
+  for (const Loss& loss : lost_records_) lanes.push_back(loss.lane.value);
   std::sort(lanes.begin(), lanes.end());
   lanes.erase(std::unique(lanes.begin(), lanes.end()), lanes.end());
   for (const uint32_t lane : lanes) TD_TRY(open_lane(Lane(static_cast<uint16_t>(lane))));
@@ -158,6 +160,7 @@ core::Status TapeOpener::open_lane(Lane lane) {
   }
   contents.summary = summarize(lane, contents.segments);
   check_seals(contents);
+  note_lost_records(contents);
   check_sequences(contents);
   compare_with_manifest(contents.summary);
   add_up(contents);
@@ -231,8 +234,21 @@ void TapeOpener::check_seals(const LaneContents& lane) {
   }
 }
 
+// recover has written the manifest anew; the records that it missed then are still missing.
+void TapeOpener::note_lost_records(const LaneContents& lane) {
+  for (const Loss& loss : lost_records_) {
+    if (loss.lane != lane.summary.lane) continue;
+    for (const Loss& part : still_missing(loss, lane.segments)) {
+      note({.file = lane_folder(part.lane),
+            .records_lost = part.count,
+            .what = fmt::format("the ledger tells that the {} records from {} on were lost", part.count, part.first)});
+      tape_.lost_records_.push_back(part);
+    }
+  }
+}
+
 // Sequences count from 0 without a gap, so a jump tells of records that are nowhere; unless a damaged part of the same
-// file, told already, explains it.
+// file or the ledger, told already, explains it.
 void TapeOpener::check_sequences(const LaneContents& lane) {
   uint64_t expected = 0;
   for (const Segment& segment : lane.segments) {
@@ -242,7 +258,10 @@ void TapeOpener::check_sequences(const LaneContents& lane) {
     });
     for (const BlockRef& block : segment.index.blocks) {
       const uint64_t first = block.first_sequence.value;
-      if (first != expected && !is_explained) {
+      const auto is_told = [&](const Loss& loss) {
+        return loss.lane == lane.summary.lane && loss.first <= expected && first <= loss.first + loss.count;
+      };
+      if (first != expected && !is_explained && std::ranges::none_of(tape_.lost_records_, is_told)) {
         note({.file = name,
               .records_lost = first > expected ? first - expected : 0,
               .what = fmt::format("its block at offset {} begins with record {} of the lane, where {} is due",
@@ -258,6 +277,8 @@ void TapeOpener::compare_with_manifest(const LaneSummary& lane) {
   const auto& lanes = tape_.manifest_.lanes;
   const auto told = std::find_if(lanes.begin(), lanes.end(), [&](const LaneSummary& l) { return l.lane == lane.lane; });
   if (told == lanes.end()) {
+    const auto is_told = [&](const Loss& loss) { return loss.lane == lane.lane; };
+    if (std::ranges::any_of(tape_.lost_records_, is_told)) return;
     note({.file = lane_folder(lane.lane), .what = "the manifest does not know this lane"});
   } else if (*told != lane) {
     note({.file = lane_folder(lane.lane),
@@ -288,11 +309,14 @@ void TapeOpener::add_up(const LaneContents& lane) {
   }
 }
 
-core::Status TapeOpener::check_ledger() {
+core::Status TapeOpener::read_losses() {
   const size_t damage_before = tape_.damage_.size();
   TD_ASSIGN(const std::vector<Loss> losses, read_ledger(tape_.path_, tape_.id(), tape_.damage_));
   uint64_t messages_lost = 0;
-  for (const Loss& loss : losses) messages_lost += loss.count;
+  for (const Loss& loss : losses) {
+    messages_lost += loss.count;
+    if (loss.cause == LossCause::kLostRecords && loss.lane.value < kLanesMax) lost_records_.push_back(loss);
+  }
   Manifest& manifest = tape_.manifest_;
   if (!is_sealed()) {
     manifest.gaps = losses.size();

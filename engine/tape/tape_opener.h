@@ -18,7 +18,8 @@ class TapeOpener {
   [[nodiscard]] core::Status open_lane(Lane lane);
   [[nodiscard]] core::Result<std::optional<Segment>> open_segment(Lane lane, uint32_t number);
   [[nodiscard]] core::Result<SegmentIndex> load_index(SegmentScanner& scanner, Segment& segment);
-  [[nodiscard]] core::Status check_ledger();
+  [[nodiscard]] core::Status read_losses();
+  void note_lost_records(const LaneContents& lane);
   void take_names(const std::vector<TopicBlocks>& topics);
   void check_seals(const LaneContents& lane);
   void check_sequences(const LaneContents& lane);
@@ -30,6 +31,7 @@ class TapeOpener {
 
   TapeReader tape_;
   OpenOptions options_;
+  std::vector<Loss> lost_records_;       // of the ledger, missing or found again
   std::vector<uint32_t> name_versions_;  // of topic_names_, plus 1
   bool manifest_is_sound_ = false;
 };

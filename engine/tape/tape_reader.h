@@ -53,6 +53,9 @@ class TapeReader {
   [[nodiscard]] const LaneSummary& totals() const { return totals_; }
   [[nodiscard]] uint32_t frame_size_max() const { return frame_size_max_; }
 
+  // What the ledger has of cause kLostRecords, as far as no index lists these records.
+  [[nodiscard]] const std::vector<Loss>& lost_records() const { return lost_records_; }
+
   // All entries of the ledger that can be read.
   [[nodiscard]] core::Result<std::vector<Loss>> losses() const;
 
@@ -63,6 +66,7 @@ class TapeReader {
   Manifest manifest_;
   std::vector<LaneContents> lanes_;
   std::vector<DamageReport> damage_;
+  std::vector<Loss> lost_records_;
   std::vector<std::string> topic_names_;
   LaneSummary totals_;
   uint32_t frame_size_max_ = 0;

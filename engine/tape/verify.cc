@@ -133,8 +133,16 @@ void add_once(const std::vector<DamageReport>& more, std::vector<DamageReport>& 
   }
 }
 
-uint64_t records_in_manifest(const Manifest& manifest) {
+// Where each lane ended, as far as lost records tell.
+std::map<Lane, uint64_t> ends_of_lost_records(const std::vector<Loss>& losses) {
+  std::map<Lane, uint64_t> ends;
+  for (const Loss& loss : losses) ends[loss.lane] = std::max(ends[loss.lane], loss.first + loss.count);
+  return ends;
+}
+
+uint64_t records_told(const Manifest& manifest, const std::vector<Loss>& losses) {
   uint64_t records = 0;
+  for (const Loss& loss : losses) records += loss.count;
   for (const LaneSummary& lane : manifest.lanes) records += lane.kind == LaneKind::kData ? lane.records : 0;
   return records;
 }
@@ -143,16 +151,19 @@ uint64_t records_in_manifest(const Manifest& manifest) {
 
 core::Result<Verification> verify(const TapeReader& tape) {
   Verification result;
-  uint64_t expected = 0;  // by the sequences of the blocks
+  std::map<Lane, uint64_t> ends = ends_of_lost_records(tape.lost_records());  // and by the sequences of the blocks
   for (const LaneContents& lane : tape.lanes()) {
     uint64_t next_sequence = 0;
     for (const Segment& segment : lane.segments) {
       TD_TRY(SegmentVerifier(tape, lane.summary.lane, segment, result).run(next_sequence));
     }
-    expected += next_sequence;
+    uint64_t& end = ends[lane.summary.lane];
+    end = std::max(end, next_sequence);
   }
   add_once(tape.damage(), result.damage);
-  expected = std::max({expected, tape.totals().records, records_in_manifest(tape.manifest())});
+  uint64_t expected = 0;
+  for (const auto& [lane, end] : ends) expected += end;
+  expected = std::max({expected, tape.totals().records, records_told(tape.manifest(), tape.lost_records())});
   if (expected > result.records) result.records_lost = expected - result.records;
   return result;
 }

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -71,6 +72,28 @@ core::Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with(kIpc)) return parse_ipc(text);
   if (is_within_process(text)) return parse_inproc(text);
   return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT, ipc://PATH or inproc://NAME", text);
+}
+
+core::Result<std::vector<Endpoint>> parse_endpoints(std::string_view list) {
+  std::vector<Endpoint> endpoints;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    TD_ASSIGN(endpoints.emplace_back(), parse_endpoint(list.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return endpoints;
+}
+
+std::vector<Endpoint> neighbours(const Endpoint& first, size_t count) {
+  std::vector<Endpoint> endpoints{first};
+  unsigned port = 0;
+  std::from_chars(first.port.data(), first.port.data() + first.port.size(), port);
+  for (size_t i = 1; i < count && (port == 0 || port + i <= 65535); ++i) {
+    Endpoint& next = endpoints.emplace_back(first);
+    if (port != 0) next.port = std::to_string(port + i);
+    if (!first.path.empty()) next.path = fmt::format("{}-{}", first.path, i);
+  }
+  return endpoints;
 }
 
 bool is_within_process(std::string_view endpoint) { return endpoint.starts_with(kInproc); }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/core/status.h"
 
@@ -21,6 +22,13 @@ struct Endpoint {
 
 // "tcp://HOST:PORT", "ipc://PATH" or "inproc://NAME". Fails (kUsage) with what is wrong and an example.
 [[nodiscard]] core::Result<Endpoint> parse_endpoint(std::string_view text);
+
+// One or more, separated by commas: of the shards of a replay, in order.
+[[nodiscard]] core::Result<std::vector<Endpoint>> parse_endpoints(std::string_view list);
+
+// `count` endpoints from `first` on: tcp ports that follow each other, or any, where that is what it names; for ipc
+// "PATH-1" and so on behind PATH. Ports beyond 65535 are left out.
+[[nodiscard]] std::vector<Endpoint> neighbours(const Endpoint& first, size_t count);
 
 // Whether an endpoint, as a user wrote it, is inproc: for threads of one process only.
 [[nodiscard]] bool is_within_process(std::string_view endpoint);

@@ -32,6 +32,8 @@ Message encode(const Announcement& a) {
                                          {"tape", a.tape.value},
                                          {"tape_name", a.tape_name},
                                          {"session_endpoint", a.session_endpoint},
+                                         {"shard", a.shard},
+                                         {"endpoints", a.endpoints},
                                          {"records", a.records},
                                          {"batch_bytes", a.batch_bytes},
                                          {"paced", a.paced}});
@@ -39,15 +41,21 @@ Message encode(const Announcement& a) {
 
 core::Result<Announcement> decode_announcement(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kAnnouncementPrefix, message));
-  return parse_json<Announcement>(body, [](const Json& json) {
-    return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
-                        .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
-                        .tape_name = json.at("tape_name").get<std::string>(),
-                        .session_endpoint = json.at("session_endpoint").get<std::string>(),
-                        .records = core::integer<uint64_t>(json.at("records")),
-                        .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
-                        .paced = json.at("paced").get<bool>()};
-  });
+  TD_ASSIGN(Announcement announcement, parse_json<Announcement>(body, [](const Json& json) {
+              return Announcement{.publisher = core::integer<uint64_t>(json.at("publisher")),
+                                  .tape = core::TapeId(core::integer<uint64_t>(json.at("tape"))),
+                                  .tape_name = json.at("tape_name").get<std::string>(),
+                                  .session_endpoint = json.at("session_endpoint").get<std::string>(),
+                                  .shard = core::integer<uint32_t>(json.at("shard")),
+                                  .endpoints = json.at("endpoints").get<std::vector<std::string>>(),
+                                  .records = core::integer<uint64_t>(json.at("records")),
+                                  .batch_bytes = core::integer<uint32_t>(json.at("batch_bytes")),
+                                  .paced = json.at("paced").get<bool>()};
+            }));
+  if (announcement.shard >= announcement.endpoints.size()) {
+    return fail("shard {} of {}", announcement.shard, announcement.endpoints.size());
+  }
+  return announcement;
 }
 
 Message encode(const EndOfTape& end) {
@@ -55,6 +63,7 @@ Message encode(const EndOfTape& end) {
   for (const auto& [lane, records] : end.records_sent) lanes.push_back({lane.value, records});
   return with_json(kEndPrefix, {{"version", kProtocolVersion},
                                 {"publisher", end.publisher},
+                                {"shard", end.shard},
                                 {"interrupted", end.interrupted},
                                 {"records_sent", lanes}});
 }
@@ -63,6 +72,7 @@ core::Result<EndOfTape> decode_end(core::Bytes message) {
   TD_ASSIGN(const core::Bytes body, body_after(kEndPrefix, message));
   return parse_json<EndOfTape>(body, [](const Json& json) {
     EndOfTape end{.publisher = core::integer<uint64_t>(json.at("publisher")),
+                  .shard = core::integer<uint32_t>(json.at("shard")),
                   .interrupted = json.at("interrupted").get<bool>(),
                   .records_sent = {}};
     for (const Json& lane : json.at("records_sent")) {

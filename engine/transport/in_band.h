@@ -24,9 +24,11 @@ struct Announcement {
   uint64_t publisher = 0;
   core::TapeId tape{};
   std::string tape_name;
-  std::string session_endpoint;  // its host "*" means the host to which the subscriber connected
-  uint64_t records = 0;          // that one pass over the selection will send, as far as known beforehand
-  uint32_t batch_bytes = 0;      // of a run at most, unless a single block is larger
+  std::string session_endpoint;        // its host "*" means the host to which the subscriber connected
+  uint32_t shard = 0;                  // which of them says this
+  std::vector<std::string> endpoints;  // of the data, one for each shard, in order
+  uint64_t records = 0;                // that one pass over the selection will send, as far as known beforehand
+  uint32_t batch_bytes = 0;            // of a run at most, unless a single block is larger
   bool paced = false;
 };
 
@@ -36,8 +38,10 @@ struct Dictionary {
   std::vector<std::string> names;
 };
 
+// Of one shard's part of it.
 struct EndOfTape {
   uint64_t publisher = 0;
+  uint32_t shard = 0;
   bool interrupted = false;                     // not all that was asked for
   std::map<core::Lane, uint64_t> records_sent;  // in all, by lane
 };

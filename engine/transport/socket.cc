@@ -42,15 +42,15 @@ core::Status lend_listener(zmq::socket_t& socket, const Endpoint& endpoint) {
 
 }  // namespace
 
-core::Status pin_io_threads(zmq::context_t& context, int cpu) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  sched_getaffinity(0, sizeof allowed, &allowed);
-  if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &allowed)) {
-    return core::fail_with(core::ExitCode::kUsage, "this process may not run on CPU {}: see `taskset -cp $$`", cpu);
+std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place, unsigned shard) {
+  topology::Feasible feasible = topology::feasible_part_of(place);
+  context.set(zmq::ctxopt::thread_name_prefix, static_cast<int>(shard));
+  if (feasible.place.cpu) context.set(zmq::ctxopt::thread_affinity_cpu_add, static_cast<int>(*feasible.place.cpu));
+  if (feasible.place.fifo_priority) {
+    context.set(zmq::ctxopt::thread_sched_policy, SCHED_FIFO);
+    context.set(zmq::ctxopt::thread_priority, *feasible.place.fifo_priority);
   }
-  context.set(zmq::ctxopt::thread_affinity_cpu_add, cpu);
-  return {};
+  return std::move(feasible.problems);
 }
 
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {

@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "engine/core/buffer_pool.h"
 #include "engine/core/status.h"
+#include "engine/topology/pinning.h"
 #include "engine/transport/endpoint.h"
 
 namespace tapedeck::transport {
@@ -26,9 +28,11 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
                            zmq::recv_flags flags = zmq::recv_flags::none);
 [[nodiscard]] bool send(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags flags = zmq::send_flags::none);
 
-// Pins the I/O threads that `context` will start to one CPU. Before its first socket. Fails (kUsage) if this process
-// may not run there; ZeroMQ itself would abort.
-[[nodiscard]] core::Status pin_io_threads(zmq::context_t& context, int cpu);
+// Gives the threads that `context` will start their CPU and scheduling, and the number `shard` in their names, as in
+// "0/ZMQbg/IO/0". Before its first socket. What cannot be done comes back as sentences, and is left out; ZeroMQ itself
+// would abort.
+[[nodiscard]] std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place,
+                                                        unsigned shard);
 
 // A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has
 // sent the last byte of it. Nothing is copied.

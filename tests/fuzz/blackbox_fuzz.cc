@@ -48,12 +48,13 @@ class Box {
   void run() {
     zmq::socket_t pull(context_, zmq::socket_type::pull);
     pull.bind("inproc://worker");
-    blackbox::Worker worker({accounts_, topics_, core::system_clock(), clock_offset_ns_}, std::move(pull),
-                            std::make_unique<CountingHandler>(given_));
+    blackbox::Worker worker(
+        {blackbox::OnThrow::kStop, stop_, accounts_, topics_, core::system_clock(), clock_offset_ns_}, std::move(pull),
+        std::make_unique<CountingHandler>(given_));
     std::vector<zmq::socket_t> pushes;
     pushes.emplace_back(context_, zmq::socket_type::push).connect("inproc://worker");
-    blackbox::Subscriber subscriber(std::move(data_), std::move(pushes), accounts_, topics_, options_, stop_,
-                                    core::system_clock());
+    blackbox::Subscriber subscriber({options_, heard_, accounts_, topics_, stop_, core::system_clock()},
+                                    std::move(data_), /*shards=*/1, std::move(pushes));
     std::thread thread([&worker] { worker.run(); });
     subscriber.run();
     while (worker.frames() < subscriber.frames()) std::this_thread::yield();
@@ -65,7 +66,7 @@ class Box {
 
  private:
   void check(const blackbox::Worker& worker) const {
-    TD_CHECK(worker.failure().empty());
+    TD_CHECK(worker.throws() == 0);
     TD_CHECK(accounts_.digests() == given_);
     uint64_t records = 0;
     for (const auto& [lane, digest] : given_) records += digest.records;
@@ -75,9 +76,10 @@ class Box {
   zmq::context_t context_{0};
   zmq::socket_t publish_;
   zmq::socket_t data_;
+  blackbox::HeardReplay heard_;
   blackbox::LaneAccounts accounts_;
   blackbox::TopicTable topics_;
-  blackbox::Options options_{.endpoint = {}, .name = {}, .queue_bytes = 4096, .io_cpu = {}};
+  blackbox::Options options_{.endpoint = {}, .name = {}, .queue_bytes = 4096};
   core::StopFlag stop_;
   std::atomic<int64_t> clock_offset_ns_{0};
   Digests given_;
@@ -89,7 +91,8 @@ void run_one(Bytes bytes) {
   Input input(bytes);
   const uint8_t choice = input.byte();
   Box box;
-  box.publish(encode(transport::Announcement{.publisher = kPublisher, .tape_name = "t", .session_endpoint = ""}));
+  box.publish(encode(transport::Announcement{
+      .publisher = kPublisher, .tape_name = "t", .session_endpoint = "", .endpoints = {"tcp://a:1"}}));
   if ((choice & 2) != 0) box.publish(encode(transport::Dictionary{.tape = {}, .names = {"A", "B"}}));
   while (!input.empty()) {
     ByteVector message = copy_of(input.piece());
@@ -98,7 +101,8 @@ void run_one(Bytes bytes) {
     }
     box.publish(message);
   }
-  box.publish(encode(transport::EndOfTape{.publisher = kPublisher, .interrupted = false, .records_sent = {}}));
+  box.publish(
+      encode(transport::EndOfTape{.publisher = kPublisher, .shard = 0, .interrupted = false, .records_sent = {}}));
   box.run();
 }
 

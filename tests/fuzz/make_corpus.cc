@@ -109,13 +109,15 @@ void add_messages(const Corpus& corpus) {
                                                                          .tape = core::TapeId(5),
                                                                          .tape_name = "t.tape",
                                                                          .session_endpoint = "tcp://*:5556",
+                                                                         .shard = 1,
+                                                                         .endpoints = {"tcp://*:5557", "tcp://*:5558"},
                                                                          .records = 12,
                                                                          .batch_bytes = 1 << 20,
                                                                          .paced = true});
   const transport::Message dictionary =
       encode(transport::Dictionary{.tape = core::TapeId(5), .names = {"TEST/A", "TEST/B"}});
   const transport::Message end = encode(transport::EndOfTape{
-      .publisher = 77, .interrupted = true, .records_sent = {{core::Lane(0), 12}, {core::Lane(2), 3}}});
+      .publisher = 77, .shard = 1, .interrupted = true, .records_sent = {{core::Lane(0), 12}, {core::Lane(2), 3}}});
   corpus.add("messages", "announcement", text_of(announcement));
   corpus.add("messages", "dictionary", text_of(dictionary));
   corpus.add("messages", "end", text_of(end));

@@ -112,8 +112,18 @@ TEST_F(EmbeddedTest, ItWaitsForNobodyElse) {
   }
 }
 
-TEST_F(EmbeddedTest, ADamagedBlockIsLeftOutAndTold) {
+// At full speed there is no wire, with a rate there is.
+class BothWays : public EmbeddedTest, public ::testing::WithParamInterface<std::optional<double>> {
+ protected:
+  BothWays() { options_.rate = GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(EmbeddedTest, BothWays, ::testing::Values(std::optional<double>(), std::optional<double>(10)),
+                         [](const auto& test) { return test.param ? "Paced" : "FullSpeed"; });
+
+TEST_P(BothWays, ADamagedBlockIsLeftOutAndTold) {
   make_tape();
+  options_.late_limit_ns = 60'000'000'000;
   const auto segment = folder_ / "t" / "lane-0003" / "000000.seg";
   std::string bytes = tape::load(segment);
   bytes[5000] ^= 1;
@@ -126,7 +136,33 @@ TEST_F(EmbeddedTest, ADamagedBlockIsLeftOutAndTold) {
   EXPECT_GT(handled_, 9'000u);
 }
 
-TEST_F(EmbeddedTest, AHandlerThatThrowsEndsItWithItsWords) {
+TEST_P(BothWays, AFactoryThatThrowsEndsItWithItsWords) {
+  make_tape();
+  const auto result =
+      play([](unsigned) -> std::unique_ptr<blackbox::Handler> { throw std::runtime_error("no handler today"); });
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("no handler today"));
+}
+
+TEST_P(BothWays, AStatusCallbackThatThrowsEndsItWithItsWords) {
+  make_tape();
+  const auto make = [this](unsigned) { return std::make_unique<CountHandler>(handled_); };
+  const auto result =
+      run_embedded(options_, box_, make, stop_, [](const Status&) { throw std::runtime_error("no terminal"); });
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("no terminal"));
+}
+
+TEST_P(BothWays, AnEmptyTapeIsReportedAlike) {
+  tape::TapeMaker(options_.tape, {.lanes = 2}).seal();
+  const auto result = play();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->report.passes, 0u);
+  EXPECT_FALSE(result->report.whole_tape);
+  EXPECT_EQ(result->report.records, 0u);
+}
+
+TEST_P(BothWays, AHandlerThatThrowsEndsItWithItsWords) {
   make_tape();
   const auto result = play([](unsigned) { return std::make_unique<ThrowingHandler>(); });
   ASSERT_FALSE(result);
@@ -166,7 +202,7 @@ TEST_F(EmbeddedTest, WhatCannotBeEndsBothSidesWithTheReason) {
   const auto no_workers = play();
   ASSERT_FALSE(no_workers);
   EXPECT_THAT(no_workers.error().message, HasSubstr("workers"));
-  options_.endpoint = "tcp://127.0.0.1:0";
+  options_.endpoints = {"tcp://127.0.0.1:0"};
   const auto not_within = play();
   ASSERT_FALSE(not_within);
   EXPECT_EQ(not_within.error().code, core::ExitCode::kUsage);
@@ -175,7 +211,7 @@ TEST_F(EmbeddedTest, WhatCannotBeEndsBothSidesWithTheReason) {
 
 TEST_F(EmbeddedTest, InprocBetweenProcessesIsRefused) {
   make_tape();
-  options_.endpoint = "inproc://x";
+  options_.endpoints = {"inproc://x"};
   EXPECT_EQ(run(options_, stop_, {}).error().code, core::ExitCode::kUsage);
   box_.endpoint = "inproc://x";
   const auto make_none = [](unsigned) { return std::unique_ptr<blackbox::Handler>(); };

@@ -15,7 +15,7 @@ class ReplayTest : public tape::TapeTest {
  protected:
   ReplayTest() {
     options_.tape = folder_ / "t";
-    options_.endpoint = "ipc://" + (folder_ / "s").string();
+    options_.endpoints = {"ipc://" + (folder_ / "s").string()};
     options_.wait_for = 0;
   }
 
@@ -105,9 +105,58 @@ TEST_F(ReplayTest, OptionsThatCannotBeAreRefused) {
   refused([](auto& o) { o.rate = std::numeric_limits<double>::quiet_NaN(); }, "rate");
   refused([](auto& o) { o.batch_bytes = 4095; }, "batch");
   refused([](auto& o) { o.batch_bytes = (64u << 20) + 1; }, "batch");
-  refused([](auto& o) { o.endpoint = "nowhere"; }, "bad endpoint");
+  refused([](auto& o) { o.endpoints = {"nowhere"}; }, "bad endpoint");
   refused([](auto& o) { o.session_endpoint = "nowhere"; }, "bad endpoint");
   refused([](auto& o) { o.selection.topics = {"no"}; }, "no topic");
+  refused([](auto& o) { o.selection.lanes = {core::Lane(77)}; }, "no lane 77");
+  refused([](auto& o) { o.endpoints = {}; }, "needs an endpoint");
+  refused([](auto& o) { o.shards = 0; }, "1 to 256 shards");
+  refused([](auto& o) { o.shards = 257; }, "1 to 256 shards");
+  refused(
+      [](auto& o) {
+        o.shards = 3;
+        o.endpoints = {"tcp://127.0.0.1:0,tcp://127.0.0.1:0"};
+      },
+      "3 shards need");
+  refused(
+      [](auto& o) {
+        o.shards = 2;
+        o.endpoints = {"tcp://127.0.0.1:65535"};
+      },
+      "2 shards need");
+  refused([](auto& o) { o.endpoints = {"tcp://127.0.0.1:0", "tcp://127.0.0.1:0,tcp://127.0.0.1:0"}; }, "1 shards need");
+  refused([](auto& o) { o.shards = 5; }, "5 shards, but only");
+  refused([](auto& o) { o.max_skew_ns = -1; }, "skew");
+}
+
+TEST_F(ReplayTest, ShardsSendTheWholeTapeTogetherAndEachItsOwnLanes) {
+  tape::TapeMaker maker(folder_ / "t", {.lanes = 8, .block_bytes = 4096});
+  maker.add(tape::some_messages(5000, 8));
+  maker.seal();
+  const std::string digest = tape::digest_of(open_sound(folder_ / "t"));
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional<double>(1.0)}) {
+    for (const unsigned shards : {2u, 3u, 8u}) {
+      options_.rate = rate;
+      options_.shards = shards;
+      options_.max_skew_ns = 0;
+      options_.batch_bytes = 4096;
+      const auto report = play();
+      ASSERT_TRUE(report) << report.error().message;
+      EXPECT_EQ(report->digest, digest) << shards;
+      EXPECT_EQ(report->shards, shards);
+      EXPECT_TRUE(report->whole_tape);
+    }
+  }
+}
+
+TEST_F(ReplayTest, AStoppedReplayOfShardsEndsThoughSomeNeverStarted) {
+  tape::write_small_tape(folder_ / "t", tape::Codec::kNone);
+  options_.wait_for = 1;
+  options_.shards = 2;
+  auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
+  stop_.request();
+  ASSERT_EQ(result.wait_for(kDeadline), std::future_status::ready);
+  EXPECT_EQ(exit_code(*result.get(), 0), core::ExitCode::kInterrupted);
 }
 
 TEST_F(ReplayTest, ATapeThatIsBeingWrittenIsRefused) {

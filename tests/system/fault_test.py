@@ -256,6 +256,32 @@ class Recover(FaultTest):
         self.assertEqual(0, program.wait(DEADLINE_S))
         self.assertEqual(PACKETS, run_json("info", self.tape, "--json")["records"])
 
+    def test_everything_is_on_the_disk_before_the_tape_is_called_sealed(self):
+        self.capture("--durable", "none", expect=1, fault="write:20:ENOSPC+")
+        log = self.folder / "log"
+        done = self.run_with(None, "", "info", self.tape)
+        self.assertEqual(3, done.returncode)
+        environment = {**os.environ, "LD_PRELOAD": FAULTS, "TAPEDECK_FAULT_PATH": "t.tape/", "TAPEDECK_FAULT_LOG": log}
+        subprocess.run([TAPEDECK, "recover", self.tape], env=environment, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        synced = [pathlib.Path(line.removesuffix(" synced")).name for line in log.read_text().splitlines()
+                  if line.endswith(" synced")]
+        self.assertEqual("manifest.json.new", synced[-1])
+        segments = sorted(path.name for path in self.tape.rglob("*.seg"))
+        self.assertEqual(segments, sorted(synced[:-1]))
+
+    def test_a_lane_that_lost_its_last_segment_is_told_by_every_command_ever_after(self):
+        self.capture()
+        last = max((self.tape / "lane-0001").iterdir())
+        last.unlink()
+        lost = PACKETS - run_json("info", self.tape, "--json", expect=3)["records"]
+        for _ in range(2):
+            self.assertEqual(lost, run_json("recover", self.tape, "--json", expect=3)["records_lost"])
+        self.assertEqual(lost, run_json("verify", self.tape, "--json", expect=3)["records_lost"])
+        self.assertEqual(lost, run_json("info", self.tape, "--json", expect=3)["messages_lost"])
+        done = run("replay", self.tape, "--to", "inproc://x", "--json")
+        self.assertEqual((3, False), (done.returncode, json.loads(done.stdout)["whole_tape"]))
+
     def test_damage_that_can_be_repaired_and_damage_that_cannot_both_give_exit_code_3(self):
         self.capture()
         segment = self.tape / "lane-0001" / "000000.seg"

@@ -38,6 +38,7 @@ class BlackBox : public ::testing::Test {
     xpub_.set(zmq::sockopt::linger, 0);
     xpub_.set(zmq::sockopt::rcvtimeo, kDeadline_ms);
     xpub_.bind(options_.endpoint);
+    shards_ = {options_.endpoint};
   }
   ~BlackBox() override {
     stop_.request();
@@ -46,10 +47,15 @@ class BlackBox : public ::testing::Test {
   }
 
   void start(HandlerFactory make_handler) {
-    result_ = std::async(std::launch::async, [this, make_handler] { return run(options_, make_handler, stop_); });
-    for (int subscriptions = 0; subscriptions < 2; ++subscriptions) {
+    result_ =
+        std::async(std::launch::async, [this, make_handler] { return run(options_, make_handler, stop_, on_status_); });
+    wait_for_subscriptions(xpub_);
+  }
+  static void wait_for_subscriptions(zmq::socket_t& xpub) {
+    for (int subscriptions = 0; subscriptions < 2;) {
       zmq::message_t message;
-      ASSERT_TRUE(transport::receive(xpub_, message)) << "nobody subscribed";
+      ASSERT_TRUE(transport::receive(xpub, message)) << "nobody subscribed";
+      if (message.to_string_view().starts_with('\1')) ++subscriptions;
     }
   }
   void start() {
@@ -59,8 +65,11 @@ class BlackBox : public ::testing::Test {
   void send(const ByteVector& bytes) {
     xpub_.send(zmq::const_buffer(bytes.data(), bytes.size()), zmq::send_flags::none);
   }
-  void announce(uint64_t publisher = kPublisher) {
-    send(transport::encode(transport::Announcement{.publisher = publisher, .tape_name = {}, .session_endpoint = {}}));
+  void announce(uint64_t publisher = kPublisher) { send(announcement_of(0, publisher)); }
+  // By a shard of the replay that has those endpoints.
+  [[nodiscard]] ByteVector announcement_of(uint32_t shard, uint64_t publisher = kPublisher) const {
+    return transport::encode(transport::Announcement{
+        .publisher = publisher, .tape_name = {}, .session_endpoint = {}, .shard = shard, .endpoints = shards_});
   }
   void name_topics() {
     send(transport::encode(transport::Dictionary{.tape = core::TapeId(1), .names = {"A", "B", "C", "D", "E", "F"}}));
@@ -71,7 +80,7 @@ class BlackBox : public ::testing::Test {
   }
   void end(const std::map<core::Lane, uint64_t>& sent, bool interrupted = false) {
     send(transport::encode(
-        transport::EndOfTape{.publisher = kPublisher, .interrupted = interrupted, .records_sent = sent}));
+        transport::EndOfTape{.publisher = kPublisher, .shard = 0, .interrupted = interrupted, .records_sent = sent}));
   }
 
   [[nodiscard]] bool is_over() { return result_.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready; }
@@ -90,7 +99,9 @@ class BlackBox : public ::testing::Test {
 
   std::string folder_;
   Options options_;
+  std::vector<std::string> shards_;  // endpoints that the replay has
   core::StopFlag stop_;
+  OnStatus on_status_;
   Kept kept_;
   zmq::context_t context_;
   zmq::socket_t xpub_;
@@ -359,6 +370,153 @@ TEST_F(BlackBox, OptionsThatCannotBeAreRefused) {
   options_.workers = 1;
   options_.endpoint = "nowhere";
   EXPECT_TRUE(refused());
+}
+
+TEST_F(BlackBox, AHandlerThatThrowsMayBeCalledAgain) {
+  options_.on_throw = OnThrow::kGoOn;
+  options_.workers = 2;
+  start([](unsigned) { return std::make_unique<ThrowingHandler>(); });
+  greet();
+  for (uint64_t i = 0; i < 3; ++i) send(make_frame(1, 5 * i, 5));
+  end({{core::Lane(1), 15}});
+  const Outcome all = outcome();
+  EXPECT_TRUE(all.receipt.complete) << all.receipt.problem;
+  EXPECT_EQ(all.throws, 3u);
+  EXPECT_THAT(all.first_throw, HasSubstr("worker 1: the handler threw at record 0 of lane 1: no more room"));
+}
+
+TEST_F(BlackBox, AHandlerThatThrowsEndsTheRunBeforeTheTapeEnds) {
+  start([](unsigned) { return std::make_unique<ThrowingHandler>(); });
+  greet();
+  send(make_frame(1, 0, 5));
+  const auto failed = result();
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("worker 0: the handler threw at record 0 of lane 1"));
+}
+
+// Waits for as long as it is told to.
+class WaitingHandler final : public Handler {
+ public:
+  explicit WaitingHandler(std::shared_future<void> until) : until_(std::move(until)) {}
+  void on_block(const Block&) override { until_.wait(); }
+
+ private:
+  std::shared_future<void> until_;
+};
+
+TEST_F(BlackBox, AWorkerThatDoesNotComeBackIsNamed) {
+  std::promise<void> go_on;
+  std::promise<Status::Worker> seen;
+  bool told = false;
+  options_.stall_ns = kMillisecond_ns;
+  options_.workers = 2;
+  on_status_ = [&](const Status& status) {
+    if (told || status.workers[1].stalled_ns == 0) return;
+    told = true;
+    seen.set_value(status.workers[1]);
+    EXPECT_EQ(status.workers[0].stalled_ns, 0);
+  };
+  start([until = go_on.get_future().share()](unsigned) { return std::make_unique<WaitingHandler>(until); });
+  greet();
+  send(make_frame(3, 0, 5));
+  std::future<Status::Worker> worker = seen.get_future();
+  const bool was_told = worker.wait_for(std::chrono::milliseconds(kDeadline_ms)) == std::future_status::ready;
+  go_on.set_value();
+  end({{core::Lane(3), 5}});
+  EXPECT_TRUE(outcome().receipt.complete);
+  ASSERT_TRUE(was_told);
+  EXPECT_EQ(worker.get().in_hand, "lane 3 from record 0 on");
+}
+
+// A replay of two shards, made by hand.
+class BlackBoxOfShards : public BlackBox {
+ protected:
+  BlackBoxOfShards() : second_(context_, zmq::socket_type::xpub) {
+    shards_.push_back("ipc://" + folder_ + "/second");
+    options_.endpoint = fmt::format("{}", fmt::join(shards_, ","));
+    second_.set(zmq::sockopt::linger, 0);
+    second_.set(zmq::sockopt::rcvtimeo, kDeadline_ms);
+    second_.bind(shards_[1]);
+  }
+
+  void start_all() {
+    start();
+    wait_for_subscriptions(second_);
+  }
+  void send_by_second(const ByteVector& bytes) {
+    second_.send(zmq::const_buffer(bytes.data(), bytes.size()), zmq::send_flags::none);
+  }
+  void end_second(const std::map<core::Lane, uint64_t>& sent) {
+    send_by_second(transport::encode(
+        transport::EndOfTape{.publisher = kPublisher, .shard = 1, .interrupted = false, .records_sent = sent}));
+  }
+
+  zmq::socket_t second_;
+};
+
+// The parameter: how many SUB threads.
+class BlackBoxOfThreads : public BlackBoxOfShards, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(BlackBoxOfThreads, EveryShardIsReceivedUntilTheLastHasEnded) {
+  options_.subscribers = GetParam();
+  start_all();
+  greet();
+  send(make_frame(1, 0, 5));
+  end({{core::Lane(1), 5}});
+  end({{core::Lane(1), 5}});
+  send_by_second(announcement_of(1));
+  send_by_second(transport::encode(transport::Dictionary{.tape = core::TapeId(1), .names = {"A", "B", "C"}}));
+  send_by_second(make_frame(2, 0, 7));
+  send_by_second(make_frame(2, 7, 1));
+  end_second({{core::Lane(2), 8}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_TRUE(receipt.complete) << receipt.problem;
+  EXPECT_EQ(receipt.digest(), digest_of({{1, 5}, {2, 8}}));
+  EXPECT_EQ(kept_.payloads[1], payloads(1, 0, 5));
+  EXPECT_EQ(kept_.payloads[2], payloads(2, 0, 8));
+}
+
+INSTANTIATE_TEST_SUITE_P(Subscribers, BlackBoxOfThreads, ::testing::Values(0, 1, 2));
+
+TEST_F(BlackBoxOfShards, WhatASecondShardDidNotSendIsLost) {
+  start_all();
+  greet();
+  send(make_frame(1, 0, 5));
+  send_by_second(announcement_of(1));
+  end({{core::Lane(1), 5}});
+  end_second({{core::Lane(2), 8}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_FALSE(receipt.complete);
+  EXPECT_EQ(receipt.records_lost, 8u);
+}
+
+TEST_F(BlackBoxOfShards, EndpointsOfSomeShardsOnlyAreRefused) {
+  options_.endpoint = shards_[0];
+  start();
+  announce();
+  const auto failed = result();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, core::ExitCode::kUsage);
+  EXPECT_THAT(failed.error().message, HasSubstr("2 shards and 1 endpoints"));
+  EXPECT_THAT(failed.error().message, HasSubstr(shards_[0] + "," + shards_[1]));
+}
+
+TEST_F(BlackBoxOfShards, AnEndpointWhereNobodyAnnouncesAShardIsNamedAfterTheSilence) {
+  options_.silence_ns = 100 * kMillisecond_ns;
+  start_all();
+  announce();
+  const auto failed = result();
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("of the 2 shards of the replay only 1 were heard"));
+}
+
+TEST_F(BlackBoxOfShards, MoreThreadsThanEndpointsAreRefused) {
+  options_.subscribers = 3;
+  EXPECT_EQ(run(
+                options_, [](unsigned) { return std::make_unique<ThrowingHandler>(); }, stop_)
+                .error()
+                .code,
+            core::ExitCode::kUsage);
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ class WorkerTest : public ::testing::Test {
     push_.bind("inproc://w");
     zmq::socket_t pull(context_, zmq::socket_type::pull);
     pull.connect("inproc://w");
-    worker_ = std::make_unique<Worker>(WorkerContext{accounts_, topics_, core::system_clock(), offset_},
-                                       std::move(pull), std::make_unique<KeepingHandler>(kept_));
+    worker_ = std::make_unique<Worker>(
+        WorkerContext{OnThrow::kStop, stop_, accounts_, topics_, core::system_clock(), offset_}, std::move(pull),
+        std::make_unique<KeepingHandler>(kept_));
     thread_ = std::thread([this] { worker_->run(); });
   }
   ~WorkerTest() override {
@@ -47,6 +48,7 @@ class WorkerTest : public ::testing::Test {
 
   zmq::context_t context_{0};
   zmq::socket_t push_;
+  core::StopFlag stop_;
   LaneAccounts accounts_;
   TopicTable topics_;
   std::atomic<int64_t> offset_{0};

@@ -258,6 +258,19 @@ TEST(FormatDuration, TakesNegativeOnesToo) {
   EXPECT_EQ(format_duration(std::numeric_limits<int64_t>::min()), "-106752 d");
 }
 
+TEST(ParseNumbers, TakesNumbersAndRangesInAnyOrder) {
+  using Numbers = std::vector<uint16_t>;
+  EXPECT_EQ(*parse_numbers("7"), Numbers({7}));
+  EXPECT_EQ(*parse_numbers("12,0-3,2"), Numbers({0, 1, 2, 3, 12}));
+  EXPECT_EQ(parse_numbers("65534-65535")->size(), 2u);
+}
+
+TEST(ParseNumbers, RefusesEverythingElse) {
+  for (const char* bad : {"", ",", "1,", "3-1", "1-", "-1", "65536", "0-65536", "1 ", "a", "1--2", "1-2-3"}) {
+    EXPECT_FALSE(parse_numbers(bad)) << bad;
+  }
+}
+
 TEST(FormatBytes, GivesOneDigitAfterThePointUnlessItIsZero) {
   EXPECT_EQ(format_bytes(0), "0 B");
   EXPECT_EQ(format_bytes(1023), "1023 B");

@@ -2,6 +2,7 @@
 
 #include "engine/tape/codec.h"
 #include "engine/tape/lane_cursor.h"
+#include "engine/tape/recover.h"
 #include "tests/engine/tape/tape_fixture.h"
 
 namespace tapedeck::tape {
@@ -142,7 +143,43 @@ TEST_F(ConvertTest, LeavesOutADamagedBlockAndNamesIt) {
     const auto before = TapeReader::open(from_);
     EXPECT_EQ(conversion.digest, digest_of(*before, damage));
     EXPECT_EQ(read_lanes(open_sound(to_)), read_lanes(*before, damage));
+    const Loss loss = open_sound(to_).losses().value().back();
+    EXPECT_EQ(loss.cause, LossCause::kNotConverted);
+    EXPECT_EQ(loss.lane, Lane(0));
+    EXPECT_EQ(loss.first, 0u);
+    EXPECT_EQ(loss.count, block.ref.record_count);
   }
+}
+
+TEST_F(ConvertTest, EntersRecordsThatAreMissingInTheLedger) {
+  write_small_tape(from_, Codec::kNone);
+  const uint64_t records = open_sound(from_).totals().records;
+  fs::remove(from_ / lane_folder(Lane(1)) / segment_name(1));
+  for (const bool is_recovered : {false, true}) {
+    if (is_recovered) {
+      ASSERT_TRUE(recover(from_));
+    }
+    const Conversion conversion = converted();
+    EXPECT_FALSE(conversion.damage.empty());
+    const Loss loss = open_sound(to_).losses().value().back();
+    EXPECT_EQ(loss.cause, LossCause::kNotConverted);
+    EXPECT_EQ(loss.lane, Lane(1));
+    EXPECT_EQ(loss.count, records - open_sound(to_).totals().records);
+  }
+}
+
+TEST_F(ConvertTest, FailsWhereTheLedgerReadsBackAsSomethingElse) {
+  write_small_tape(from_, Codec::kNone);
+  const auto conversion = try_convert({}, [&](const ConvertProgress& progress) {
+    if (!progress.reads_back || progress.records > 0) return;
+    std::string file = load(to_ / kLedgerName);
+    file[kHeaderSize + kHeaderSize + 24] ^= 1;  // the time of an entry
+    const auto* const header = reinterpret_cast<const std::byte*>(file.data()) + kHeaderSize;
+    sign_frame(file, kHeaderSize, kHeaderSize + core::load_le<uint32_t>(header + offsetof(BlockHeader, stored_size)));
+    store(to_ / kLedgerName, file);
+  });
+  ASSERT_FALSE(conversion);
+  EXPECT_THAT(conversion.error().message, HasSubstr("another ledger"));
 }
 
 TEST_F(ConvertTest, KeepsRecordsWhoseTopicsHaveLostTheirNames) {

@@ -58,7 +58,7 @@ class RecoverTest : public ::testing::TestWithParam<Codec> {
     store(tape_ / kManifestName, sign_manifest(text.replace(at, 14, "\"sealed\": false")));
   }
 
-  // Recovers, and again, which must change nothing. Expects that what verify names is what recover says.
+  // Recovers, and again, which must change nothing. Expects that verify goes on to tell all that is lost.
   Recovery recover_twice() const {
     auto recovery = recover(tape_);
     if (!recovery) {
@@ -71,6 +71,8 @@ class RecoverTest : public ::testing::TestWithParam<Codec> {
     EXPECT_TRUE(again->repairs.empty()) << again->repairs.front().file << ": " << again->repairs.front().what;
     EXPECT_EQ(once, files_of(tape_));
     EXPECT_EQ(again->damage.empty(), recovery->verification.clean());
+    EXPECT_EQ(again->verification.records_lost, recovery->verification.records_lost);
+    EXPECT_EQ(again->verification.clean(), recovery->verification.clean());
     if (const auto tape = TapeReader::open(tape_)) {
       EXPECT_TRUE(tape->manifest().sealed);
     } else {
@@ -109,6 +111,19 @@ class RecoverTest : public ::testing::TestWithParam<Codec> {
       for (const BlockRef& block : blocks) records += path == file && is_hit(block) ? 0 : block.record_count;
     }
     return records;
+  }
+
+  // Of records that are not on the tape any more, verify, the ledger and damage tell.
+  static void expect_all_told(const Recovery& recovery) {
+    EXPECT_EQ(recovery.verification.records + recovery.verification.records_lost, small_tape_messages().size());
+    EXPECT_EQ(recovery.verification.clean() && recovery.verification.records_lost > 0, false);
+  }
+
+  // The entries that recover has made.
+  std::vector<Loss> lost_records() const {
+    std::vector<Loss> losses = TapeReader::open(tape_)->losses().value();
+    std::erase_if(losses, [](const Loss& loss) { return loss.cause != LossCause::kLostRecords; });
+    return losses;
   }
 
   bool is_last_of_its_lane(const fs::path& file) const { return file.filename() != segment_name(0); }
@@ -170,6 +185,7 @@ TEST_P(RecoverTest, KeepsAllWholeBlocksOfASealedTapeThatWasCutAnywhereAndCallsTh
       store(file, std::string_view(bytes).substr(0, size));
       const Recovery recovery = recover_twice();
       EXPECT_FALSE(recovery.damage.empty());
+      if (file.filename() != kManifestName) expect_all_told(recovery);
       EXPECT_EQ(count_unaltered_records(false),
                 records_but(file, [size](const BlockRef& b) { return b.offset + b.frame_size > size; }));
       EXPECT_GE(fs::file_size(file), std::min<uint64_t>(size, names_end_[file])) << "data were taken away";
@@ -190,6 +206,7 @@ TEST_P(RecoverTest, KeepsAllOtherBlocksWhateverByteIsAlteredAndNamesItsPlace) {
       EXPECT_TRUE(std::ranges::any_of(recovery.damage, [&, &file = file](const DamageReport& part) {
         return tape_ / part.file == file && (part.size == 0 || (part.offset <= i && i < part.offset + part.size));
       }));
+      expect_all_told(recovery);
       const auto is_hit = [i](const BlockRef& b) { return b.offset <= i && i < b.offset + b.frame_size; };
       EXPECT_EQ(count_unaltered_records(false), records_but(file, is_hit));
       if (i >= kHeaderSize && i < names_end_[file]) {
@@ -199,6 +216,70 @@ TEST_P(RecoverTest, KeepsAllOtherBlocksWhateverByteIsAlteredAndNamesItsPlace) {
       restore();
     }
   }
+}
+
+TEST_P(RecoverTest, ASegmentThatIsGoneIsToldForEver) {
+  for (const auto& [file, blocks] : blocks_) {
+    SCOPED_TRACE(file.string());
+    fs::remove(file);
+    const uint64_t records = records_but(file, [](const BlockRef&) { return true; });
+    const uint64_t lost = small_tape_messages().size() - records;
+    const Recovery recovery = recover_twice();
+    EXPECT_EQ(recovery.verification.records, records);
+    EXPECT_EQ(recovery.verification.records_lost, lost);
+    EXPECT_FALSE(recovery.verification.clean());
+    const std::vector<Loss> losses = lost_records();
+    ASSERT_EQ(losses.size(), 1u);
+    EXPECT_EQ(lane_folder(losses[0].lane), file.parent_path().filename());
+    EXPECT_EQ(losses[0].first, blocks.front().first_sequence.value);
+    EXPECT_EQ(losses[0].count, lost);
+    const auto tape = TapeReader::open(tape_);
+    EXPECT_EQ(tape->manifest().gaps, 3u);
+    EXPECT_EQ(tape->manifest().messages_lost, 4 + lost);
+    EXPECT_TRUE(std::ranges::any_of(tape->damage(), [&](const DamageReport& part) {
+      return part.records_lost == lost;
+    })) << "a replay tells what opening the tape tells";
+    restore();
+  }
+}
+
+TEST_P(RecoverTest, WhatIsLostLaterIsToldAsWell) {
+  fs::remove(tape_ / lane_folder(Lane(0)) / segment_name(0));
+  (void)recover_twice();
+  fs::remove_all(tape_ / lane_folder(Lane(0)));
+  fs::remove_all(tape_ / lane_folder(Lane(1)));
+  const Recovery recovery = recover_twice();
+  EXPECT_EQ(recovery.verification.records, 0u);
+  EXPECT_EQ(recovery.verification.records_lost, small_tape_messages().size());
+  EXPECT_EQ(lost_records().size(), 3u);
+}
+
+TEST_P(RecoverTest, ASegmentThatIsFoundAgainIsLostNoMore) {
+  const fs::path file = tape_ / lane_folder(Lane(1)) / segment_name(1);
+  fs::remove(file);
+  (void)recover_twice();
+  store(file, sound_.at(file));
+  EXPECT_FALSE(recover_twice().damage.empty()) << "the manifest did not know it";
+  EXPECT_EQ(count_unaltered_records(true), small_tape_messages().size());
+  EXPECT_TRUE(TapeReader::open(tape_)->damage().empty());
+}
+
+TEST_P(RecoverTest, KeepsWhatTheLedgerHoldsWhenItAddsToIt) {
+  const fs::path ledger = tape_ / kLedgerName;
+  const std::vector<std::byte> before = encode_losses(TapeReader::open(tape_)->losses().value());
+  fs::remove(tape_ / lane_folder(Lane(1)) / segment_name(1));
+  store(folder_ / "t" / "ledger.seg.new", "of one that was killed");
+  (void)recover_twice();
+  EXPECT_FALSE(fs::exists(tape_ / "ledger.seg.new"));
+  std::vector<Loss> after = TapeReader::open(tape_)->losses().value();
+  ASSERT_EQ(after.size(), 3u);
+  after.pop_back();
+  EXPECT_EQ(encode_losses(after), before);
+  EXPECT_TRUE(fs::exists(ledger));
+  fs::remove(ledger);
+  fs::remove(tape_ / lane_folder(Lane(0)) / segment_name(1));
+  (void)recover_twice();
+  EXPECT_EQ(lost_records().size(), 1u) << "in one that is made anew";
 }
 
 TEST_P(RecoverTest, GivesBackAFooterByteForByte) {

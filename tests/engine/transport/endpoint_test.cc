@@ -37,6 +37,28 @@ TEST(Endpoint, IpcHasAnAbsolutePath) {
   EXPECT_EQ(parse_endpoint("ipc:///tmp/b/../a")->path, "/tmp/a");
 }
 
+TEST(Endpoint, CommasSeparateTheEndpointsOfShards) {
+  const auto endpoints = parse_endpoints("tcp://a:1,ipc:///tmp/b,tcp://c:*");
+  ASSERT_TRUE(endpoints);
+  ASSERT_EQ(endpoints->size(), 3u);
+  EXPECT_EQ(endpoints->at(1).text(), "ipc:///tmp/b");
+  for (const char* bad : {"", ",tcp://a:1", "tcp://a:1,", "tcp://a:1,,tcp://b:1"}) EXPECT_FALSE(parse_endpoints(bad));
+}
+
+TEST(Endpoint, NeighboursTakeThePortsThatFollow) {
+  const auto texts = [](std::string_view first, size_t count) {
+    std::vector<std::string> result;
+    for (const Endpoint& endpoint : neighbours(*parse_endpoint(first), count)) result.push_back(endpoint.text());
+    return result;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(texts("tcp://a:5555", 3), Texts({"tcp://a:5555", "tcp://a:5556", "tcp://a:5557"}));
+  EXPECT_EQ(texts("tcp://a:0", 2), Texts({"tcp://a:*", "tcp://a:*"}));
+  EXPECT_EQ(texts("tcp://a:*", 2), Texts({"tcp://a:*", "tcp://a:*"}));
+  EXPECT_EQ(texts("ipc:///tmp/b", 3), Texts({"ipc:///tmp/b", "ipc:///tmp/b-1", "ipc:///tmp/b-2"}));
+  EXPECT_EQ(texts("tcp://a:65534", 9), Texts({"tcp://a:65534", "tcp://a:65535"}));
+}
+
 TEST(Endpoint, WhatIsNoEndpointIsRefused) {
   for (const char* text :
        {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000", "tcp://a:65536",

@@ -16,6 +16,8 @@ Announcement some_announcement() {
           .tape = core::TapeId(0x8877665544332211),
           .tape_name = "a \"tape\" of J\xc3\xbcrgen",
           .session_endpoint = "tcp://0.0.0.0:4242",
+          .shard = 1,
+          .endpoints = {"tcp://0.0.0.0:1", "ipc:///tmp/2"},
           .records = 40'715,
           .batch_bytes = 1u << 20,
           .paced = true};
@@ -31,9 +33,17 @@ TEST(InBand, AnAnnouncementComesBack) {
   EXPECT_EQ(read->tape, expected.tape);
   EXPECT_EQ(read->tape_name, expected.tape_name);
   EXPECT_EQ(read->session_endpoint, expected.session_endpoint);
+  EXPECT_EQ(read->shard, expected.shard);
+  EXPECT_EQ(read->endpoints, expected.endpoints);
   EXPECT_EQ(read->records, expected.records);
   EXPECT_EQ(read->batch_bytes, expected.batch_bytes);
   EXPECT_TRUE(read->paced);
+}
+
+TEST(InBand, AnAnnouncementByAShardThatIsNoneOfItsReplayIsRefused) {
+  Announcement announcement = some_announcement();
+  announcement.shard = 2;
+  EXPECT_FALSE(decode_announcement(encode(announcement)));
 }
 
 TEST(InBand, ATapeNameThatIsNotUtf8StillTravels) {
@@ -64,11 +74,14 @@ TEST(InBand, ADictionaryWithBytesBehindItsNamesIsRefused) {
 }
 
 TEST(InBand, AnEndComesBack) {
-  const EndOfTape end{
-      .publisher = 7, .interrupted = true, .records_sent = {{core::Lane(0), 5}, {core::Lane(900), 1ull << 60}}};
+  const EndOfTape end{.publisher = 7,
+                      .shard = 3,
+                      .interrupted = true,
+                      .records_sent = {{core::Lane(0), 5}, {core::Lane(900), 1ull << 60}}};
   const auto read = decode_end(encode(end));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->publisher, 7u);
+  EXPECT_EQ(read->shard, 3u);
   EXPECT_TRUE(read->interrupted);
   EXPECT_THAT(read->records_sent, ElementsAre(Pair(core::Lane(0), 5), Pair(core::Lane(900), 1ull << 60)));
 }

@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
 #include "engine/core/stop.h"
+#include "tests/engine/topology/thread_facts.h"
 
 namespace tapedeck::transport {
 namespace {
@@ -134,6 +137,47 @@ TEST(Reachable, AnyOtherEndpointStaysAsItIs) {
   EXPECT_EQ(reachable("tcp://0.0.0.0:99", *parse_endpoint("ipc:///tmp/a")), "tcp://0.0.0.0:99");
   EXPECT_EQ(reachable("tcp://", data), "tcp://");
   EXPECT_EQ(reachable("nonsense", data), "nonsense");
+}
+
+// The threads of contexts whose names have this number in front.
+std::vector<topology::ThreadFacts> io_threads_of(unsigned shard) {
+  std::vector<topology::ThreadFacts> threads;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const topology::ThreadFacts facts = topology::facts_of(task.path());
+    if (facts.name.starts_with(fmt::format("{}/ZMQbg/", shard))) threads.push_back(facts);
+  }
+  return threads;
+}
+
+TEST_F(SocketTest, IoThreadsRunWhereTheirPlaceIsUnderTheNumberOfTheirShard) {
+  topology::ThreadPlace place;
+  place.name = "pub-io-73";
+  place.cpu = static_cast<unsigned>(sched_getcpu());
+  place.fifo_priority = 3;
+  const std::vector<std::string> problems = place_io_threads(context_, place, 73);
+  // A message that has gone over TCP went through the I/O thread, which has its name by then.
+  zmq::socket_t push(context_, zmq::socket_type::push);
+  zmq::socket_t pull(context_, zmq::socket_type::pull);
+  ASSERT_TRUE(connect(push, *bind(pull, *parse_endpoint("tcp://127.0.0.1:0"))));
+  zmq::message_t message("x", 1);
+  ASSERT_TRUE(send(push, message) && receive(pull, message));
+
+  const auto threads = io_threads_of(73);
+  const auto io = std::ranges::find(threads, "73/ZMQbg/IO/0", &topology::ThreadFacts::name);
+  ASSERT_NE(io, threads.end());
+  EXPECT_EQ(io->cpus_allowed, std::to_string(*place.cpu));
+  EXPECT_EQ(io->cpu, *place.cpu);
+  EXPECT_EQ(io->policy, problems.empty() ? SCHED_FIFO : SCHED_OTHER);
+}
+
+TEST_F(SocketTest, IoThreadsGoOnWithoutWhatTheirPlaceCannotGive) {
+  topology::ThreadPlace place;
+  place.name = "pub-io-0";
+  place.cpu = 99'999;
+  place.fifo_priority = 1'000;
+  EXPECT_EQ(place_io_threads(context_, place, 0).size(), 2u);
+  zmq::socket_t socket(context_, zmq::socket_type::pub);
+  EXPECT_TRUE(bind(socket, *parse_endpoint("tcp://127.0.0.1:0")));
 }
 
 }  // namespace

@@ -1,0 +1,183 @@
+#include "replay/shard.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "engine/topology/pinning.h"
+
+namespace tapedeck::replay {
+namespace {
+
+constexpr size_t kBuffersMin = 3;
+constexpr size_t kBuffersMax = 12;
+constexpr size_t kRunsAheadOfLanes = 8;  // in the read-ahead's queue and hands
+constexpr size_t kSliceBytesMax = 64u << 10;
+constexpr int64_t kInBandWhileWaiting_ns = 100'000'000;
+constexpr int64_t kHousekeeping_ns = 100'000'000;
+constexpr int64_t kSkewPoll_ns = 200'000;
+constexpr int64_t kEndRepeat_ns = 500'000'000;
+constexpr int64_t kDismissedPoll_ns = 1'000'000;
+constexpr int kLinger_ms = 5000;
+
+}  // namespace
+
+Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& network, const LaneShare& lanes)
+    : shared_(shared),
+      number_(number),
+      pool_(buffers(lanes.size()), kRunOverhead + shared.run_bytes),
+      publisher_(network, shared.options.on_slow, frames_in_queue(), shared.source.tape.id(), shared.publisher,
+                 shared.stop, shared.clock),
+      read_ahead_(shared.source.tape, lanes, shared.source.selection, shared.options.batch_bytes, shared.options.passes,
+                  shared.source.whole_blocks, order(), pool_, shared.stop) {}
+
+// Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest.
+size_t Shard::frame_bytes_max() const { return shared_.options.rate ? kSliceBytesMax : shared_.run_bytes; }
+
+int Shard::frames_in_queue() const {
+  return static_cast<int>(std::max<size_t>(shared_.options.queue_bytes / frame_bytes_max(), 2));
+}
+
+Order Shard::order() const {
+  if (!shared_.options.ordered) return Order::kOfRuns;
+  return shared_.options.rate ? Order::kOfArrivalByTime : Order::kOfArrival;
+}
+
+// Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
+size_t Shard::buffers(size_t lanes) const {
+  const size_t in_flight =
+      std::clamp<size_t>(shared_.options.queue_bytes / shared_.run_bytes, kBuffersMin, kBuffersMax);
+  return in_flight + (shared_.options.rate ? lanes + kRunsAheadOfLanes : 0);
+}
+
+const topology::ShardPlace* Shard::place() const {
+  const auto& places = shared_.options.places;
+  return number_ < places.size() ? &places[number_] : nullptr;
+}
+
+void Shard::run() {
+  if (place() != nullptr) shared_.notices.add(topology::take_place(place()->thread));
+  const bool go = wait_for_subscribers();
+  if (!go) shared_.start_line.count_down();
+  if (go) play();
+  shared_.skew.finish(number_);
+  phase_.store(Phase::kPlayed, std::memory_order_release);
+  say_the_end();
+  publisher_.close(shared_.options.on_slow == OnSlow::kBlock ? kLinger_ms : 0);
+}
+
+bool Shard::wait_for_subscribers() {
+  const core::Clock& clock = shared_.clock;
+  while (shared_.session.joined() < shared_.options.wait_for) {
+    if (shared_.stop.requested()) return false;
+    publisher_.repeat_in_band(/*now=*/true, /*everything=*/false);
+    clock.sleep_until(clock.monotonic_ns() + kInBandWhileWaiting_ns, shared_.stop);
+  }
+  phase_.store(Phase::kPlaying, std::memory_order_relaxed);
+  greet_new_ones();
+  return true;
+}
+
+// Whoever has just joined needs the names before the next record.
+void Shard::greet_new_ones() {
+  const size_t joined = shared_.session.joined();
+  const bool somebody_is_new = joined != greeted_;
+  greeted_ = joined;
+  publisher_.repeat_in_band(somebody_is_new || joined == 0, somebody_is_new || joined == 0);
+}
+
+void Shard::keep_house() {
+  const int64_t now_ns = shared_.clock.monotonic_ns();
+  if (now_ns < next_housekeeping_ns_) return;
+  next_housekeeping_ns_ = now_ns + kHousekeeping_ns;
+  greet_new_ones();
+}
+
+void Shard::play() {
+  core::use_exact_timers();
+  std::thread read_ahead_thread([this] {
+    if (place() != nullptr) shared_.notices.add(topology::take_place(place()->reader));
+    read_ahead_.run();
+  });
+  while (!read_ahead_.runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
+  }
+  shared_.start_line.arrive_and_wait();
+  started_ns_ = shared_.clock.monotonic_ns();
+  shared_.tape_clock.start(started_ns_);
+  if (shared_.options.rate) {
+    const Selection& selection = shared_.source.selection;
+    paced_.emplace(Pace{.start = selection.start(),
+                        .end = selection.end(),
+                        .late_limit_ns = shared_.options.late_limit_ns,
+                        .slice_bytes_max = kSliceBytesMax - tape::kHeaderSize},
+                   shared_.tape_clock, read_ahead_.runs(), publisher_, shared_.stop, shared_.clock);
+    shared_.options.ordered ? paced_->run_in_order([this] { keep_house(); }) : paced_->run([this] { keep_house(); });
+    passes_ = paced_->passes();
+  } else {
+    play_at_full_speed();
+  }
+  played_ns_ = shared_.clock.monotonic_ns();
+  read_ahead_.runs().close();
+  while (read_ahead_.runs().pop(transport::kPollInterval)) {
+  }
+  read_ahead_thread.join();
+}
+
+void Shard::play_at_full_speed() {
+  while (!shared_.stop.requested()) {
+    auto run = read_ahead_.runs().pop(transport::kPollInterval);
+    keep_house();
+    if (!run) {
+      if (read_ahead_.runs().exhausted()) return;
+      continue;
+    }
+    passes_ = run->pass + 1;
+    if (!wait_for_slower_shards(position_of(*run)) || !publisher_.send(std::move(*run), 0)) return;
+  }
+}
+
+// Tape time since the start of the first pass.
+uint64_t Shard::position_of(const Run& run) const {
+  const Selection& selection = shared_.source.selection;
+  return run.pass * (selection.end() - selection.start() + 1) + (run.order_time - selection.start());
+}
+
+bool Shard::wait_for_slower_shards(uint64_t position) {
+  while (!shared_.skew.advance(number_, position)) {
+    if (!shared_.clock.sleep_until(shared_.clock.monotonic_ns() + kSkewPoll_ns, shared_.stop)) return false;
+    keep_house();
+  }
+  return true;
+}
+
+Status::Shard Shard::status() const {
+  return {.records = publisher_.records(),
+          .record_bytes = publisher_.record_bytes(),
+          .queued = pool_.in_use(),
+          .held_back_ns = static_cast<int64_t>(publisher_.held_back_total_ns()) + publisher_.held_back_ns()};
+}
+
+void Shard::say_the_end() {
+  const core::StopFlag never;
+  int64_t next_end_ns = 0;
+  do {
+    const int64_t now_ns = shared_.clock.monotonic_ns();
+    if (now_ns >= next_end_ns) {
+      publisher_.send_end(static_cast<uint32_t>(number_), shared_.stop.requested());
+      next_end_ns = now_ns + kEndRepeat_ns;
+    }
+    shared_.clock.sleep_until(now_ns + kDismissedPoll_ns, never);
+  } while (!dismissed_.load(std::memory_order_relaxed));
+}
+
+std::vector<tape::DamageReport> Shard::damage() const {
+  std::vector<tape::DamageReport> damage = read_ahead_.damage();
+  if (!paced_) return damage;
+  for (const auto& [lane, records] : paced_->records_lost()) {
+    damage.push_back({.file = tape::lane_folder(lane),
+                      .records_lost = records,
+                      .what = std::string(damage_name(tape::Damage::kRaw))});
+  }
+  return damage;
+}
+
+}  // namespace tapedeck::replay
