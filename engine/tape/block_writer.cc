@@ -20,7 +20,7 @@ BlockWriter::~BlockWriter() {
 void BlockWriter::run() {
   Lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stop_ || (failure_ && !queue_.empty()); });
+    changed_.wait(lock, [this] { return stop_ || (status_ && !queue_.empty()); });
     if (stop_) return;
     write_front(lock);
   }
@@ -37,28 +37,28 @@ void BlockWriter::write_front(Lock& lock) {
     spares_.push_back(std::move(block.builder));
     queue_.pop_front();
   } else {
-    failure_ = std::move(written);
+    status_ = std::move(written);
     is_told_ = false;
   }
   changed_.notify_all();
 }
 
 core::Status BlockWriter::resume(Lock& lock) {
-  if (failure_) return {};
-  if (!std::exchange(is_told_, true)) return failure_;
-  failure_ = {};
+  if (status_) return {};
+  if (!std::exchange(is_told_, true)) return status_;
+  status_ = {};
   changed_.notify_all();
   return wait_for_room(lock, queue_.size() - 1);  // it has one at least: that which failed
 }
 
 core::Status BlockWriter::wait_for_room(Lock& lock, size_t queued_max) {
   if (thread_.joinable()) {
-    changed_.wait(lock, [&] { return !failure_ || queue_.size() <= queued_max; });
+    changed_.wait(lock, [&] { return !status_ || queue_.size() <= queued_max; });
   } else {
-    while (failure_ && queue_.size() > queued_max) write_front(lock);
+    while (status_ && queue_.size() > queued_max) write_front(lock);
   }
-  if (!failure_) is_told_ = true;
-  return failure_;
+  if (!status_) is_told_ = true;
+  return status_;
 }
 
 core::Status BlockWriter::push(FilledBlock& block) {
@@ -90,7 +90,7 @@ uint64_t BlockWriter::drop() {
     records += block.frame.empty() ? block.builder.header().record_count : block.header.record_count;
   }
   queue_.clear();
-  failure_ = {};
+  status_ = {};
   return records;
 }
 

@@ -49,7 +49,7 @@ class BlockWriter {
   // Guarded by the mutex; the block at the front is the thread's while is_writing_.
   std::deque<FilledBlock> queue_;
   std::vector<BlockBuilder> spares_;
-  core::Status failure_;
+  core::Status status_;
   bool is_told_ = false;
   bool is_writing_ = false;
   bool stop_ = false;

@@ -1,6 +1,6 @@
 // A capture file of any bytes (pcap, pcapng, plain or gzip), captured to a tape, which must then be clean and hold what
-// the summary says. The first byte of the input tells the codec, the protocol asked for, and whether a
-// thread writes the blocks; the rest is the file.
+// the summary says. The first byte of the input tells the codec, the protocol asked for, and whether a thread writes
+// the blocks; the rest is the file.
 #include <array>
 
 #include "capture/capture.h"
