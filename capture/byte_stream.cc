@@ -1,5 +1,6 @@
 #include "capture/byte_stream.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr size_t kInputBytes = 1u << 16;
 constexpr std::byte kGzipMagic[] = {std::byte{0x1f}, std::byte{0x8b}};
+constexpr int kIdleInterval_ms = 10;
 constexpr int kGzipOnly = 16;  // added to the window bits for inflateInit2
 
 }  // namespace
@@ -42,7 +44,20 @@ core::Status ByteStream::look_for_gzip() {
   return {};
 }
 
+core::Status ByteStream::wait_for_input() {
+  if (size_ || !idle_) return {};
+  pollfd input{.fd = file_.fd(), .events = POLLIN, .revents = 0};
+  int ready = poll(&input, 1, 0);
+  while (ready == 0) {
+    TD_TRY(idle_());
+    ready = poll(&input, 1, kIdleInterval_ms);
+  }
+  if (ready > 0) return {};
+  return core::fail("cannot wait for {}: {}", file_.path().string(), core::system_error(errno));
+}
+
 core::Result<size_t> ByteStream::read_stored(core::MutableBytes out) {
+  TD_TRY(wait_for_input());
   const ssize_t n = ::read(file_.fd(), out.data(), out.size());
   if (n < 0) return core::fail("cannot read {}: {}", file_.path().string(), core::system_error(errno));
   position_ += static_cast<uint64_t>(n);

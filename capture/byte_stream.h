@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,10 @@ class ByteStream {
   // where the compressed bytes are damaged or cut.
   [[nodiscard]] core::Result<size_t> read(core::MutableBytes out);
 
+  // Of what is no regular file: calls `idle` whenever nothing is there to be read, and every few milliseconds until
+  // something is. An error of its own ends the reading with that error.
+  void when_idle(std::function<core::Status()> idle) { idle_ = std::move(idle); }
+
   // Of the file, as it is stored: for progress. The size of a pipe is unknown.
   [[nodiscard]] uint64_t position() const { return position_; }
   [[nodiscard]] std::optional<uint64_t> size() const { return size_; }
@@ -32,6 +37,7 @@ class ByteStream {
  private:
   explicit ByteStream(core::File file);
   [[nodiscard]] core::Status look_for_gzip();
+  [[nodiscard]] core::Status wait_for_input();
   [[nodiscard]] core::Result<size_t> read_stored(core::MutableBytes out);
   // Tops up the input; false at the end of the file.
   [[nodiscard]] core::Result<bool> fill();
@@ -40,6 +46,7 @@ class ByteStream {
   [[nodiscard]] core::Result<bool> next_member();
 
   core::File file_;
+  std::function<core::Status()> idle_;
   std::optional<uint64_t> size_;
   uint64_t position_ = 0;
   std::vector<std::byte> input_;

@@ -6,6 +6,7 @@ namespace tapedeck::capture {
 namespace {
 
 constexpr uint64_t kPacketsPerLook = 1024;  // at the clock
+constexpr uint64_t kPacketsPerFlush = 256;
 constexpr int64_t kProgressInterval_ns = 100'000'000;
 
 // Tells the listener how far the capture is, now and then.
@@ -27,17 +28,23 @@ class ProgressTicker {
   int64_t due_ns_ = 0;
 };
 
-// Reads until the end, damage, or a signal; `summary` is told which.
-core::Status read_all(PcapSource& source, Recorder& recorder, const tape::TapeWriter& writer,
-                      const core::StopFlag& stop, ProgressTicker ticker, Summary& summary) {
+// Reads until the end, damage, or a signal; `summary` is told which. What comes from a pipe may be live: its blocks are
+// written when they are old, whether more comes or not.
+core::Status read_all(PcapSource& source, Recorder& recorder, tape::TapeWriter& writer, const core::StopFlag& stop,
+                      ProgressTicker ticker, Summary& summary) {
+  const bool is_live = !source.stream().size();
+  core::Status flushed;
+  source.stream().when_idle([&] { return flushed = writer.flush_due(); });
   CapturedPacket packet;
   while (!stop.requested()) {
     ticker.look(source, recorder, writer);
+    if (is_live && recorder.counts().packets % kPacketsPerFlush == 0) TD_TRY(writer.flush_due());
     switch (source.next(packet)) {
       case PcapSource::Next::kPacket: TD_TRY(recorder.record(packet)); break;
       case PcapSource::Next::kEnd: return {};
       case PcapSource::Next::kDamaged:
         if (stop.requested()) break;  // the signal broke off a read
+        TD_TRY(flushed);              // the disk did
         summary.damage = source.damage();
         return recorder.note_cut_file();
     }

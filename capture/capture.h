@@ -1,6 +1,6 @@
 // Captures one file into one tape, start to end. Opens the file first, so that one that is no capture leaves no tape
 // behind. Whatever ends a capture early (damage in the file, a full disk, a signal), the tape is sealed with what was
-// read. Runs in the caller's thread.
+// read. From a pipe, blocks are written when they are old, too. Runs in the caller's thread.
 #pragma once
 
 #include <functional>

@@ -2,8 +2,10 @@
 
 #include <stdio_ext.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace tapedeck::capture {
 namespace {
@@ -22,6 +24,12 @@ core::Nanos time_of(const pcap_pkthdr& header) {
 
 ssize_t PcapSource::Input::read(void* self, char* out, size_t size) {
   auto& input = *static_cast<Input*>(self);
+  if (!input.unread_head.empty()) {
+    const core::Bytes some = input.unread_head.first(std::min(size, input.unread_head.size()));
+    std::memcpy(out, some.data(), some.size());
+    input.unread_head = input.unread_head.subspan(some.size());
+    return static_cast<ssize_t>(some.size());
+  }
   auto got = input.stream->read({reinterpret_cast<std::byte*>(out), size});
   if (got) return static_cast<ssize_t>(*got);
   input.failure = std::move(got.error().message);
@@ -33,11 +41,27 @@ core::Result<PcapSource> PcapSource::open(const std::filesystem::path& path) {
   PcapSource source;
   source.input_ = std::make_unique<Input>();
   TD_ASSIGN(source.input_->stream, ByteStream::open(path));
-  TD_TRY(source.start(path));
+  source.read_head();
+  source.reader_ = PcapReader::start(source.input_->unread_head, source.stream());
+  if (source.reader_) {
+    source.link_type_ = source.reader_->link_type();
+  } else {
+    TD_TRY(source.start_libpcap(path));
+  }
   return source;
 }
 
-core::Status PcapSource::start(const std::filesystem::path& path) {
+void PcapSource::read_head() {
+  size_t have = 0;
+  while (have < input_->head.size()) {
+    const auto got = input_->stream->read(core::MutableBytes(input_->head).subspan(have));
+    if (!got || *got == 0) break;  // libpcap meets the same and says so
+    have += *got;
+  }
+  input_->unread_head = core::Bytes(input_->head).first(have);
+}
+
+core::Status PcapSource::start_libpcap(const std::filesystem::path& path) {
   FILE* file =
       fopencookie(input_.get(), "rb", {.read = Input::read, .write = nullptr, .seek = nullptr, .close = nullptr});
   if (file == nullptr) return core::fail("cannot read {}: {}", path.string(), core::system_error(errno));
@@ -57,6 +81,13 @@ core::Status PcapSource::start(const std::filesystem::path& path) {
 }
 
 PcapSource::Next PcapSource::next(CapturedPacket& packet) {
+  if (!reader_) return next_of_libpcap(packet);
+  const Next next = reader_->next(packet);
+  if (next == Next::kDamaged) damage_ = reader_->damage();
+  return next;
+}
+
+PcapSource::Next PcapSource::next_of_libpcap(CapturedPacket& packet) {
   pcap_pkthdr* header = nullptr;
   const u_char* bytes = nullptr;
   const int result = pcap_next_ex(pcap_.get(), &header, &bytes);

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kPcapScheme = "pcap:";
 constexpr size_t kFeedNameBytesMax = 64;
+constexpr size_t kQueueBlocks = 8;
 
 struct CaptureArguments {
   std::string source;
@@ -71,6 +72,7 @@ core::Result<capture::CaptureOptions> to_options(const CaptureArguments& argumen
   TD_ASSIGN(const uint64_t block_bytes, core::parse_bytes(arguments.block_size));
   options.tape.block_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(block_bytes, std::numeric_limits<uint32_t>::max()));
+  options.tape.queue_blocks = kQueueBlocks;
   TD_ASSIGN(options.tape.segment_bytes, core::parse_bytes(arguments.segment_size));
   options.tape.durability = durability_of(arguments.durable);
   TD_TRY(check_feed_name(arguments.feed));

@@ -125,6 +125,12 @@ BlockBuilder::BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_
   frame_.resize(kHeaderSize + records_bytes);
 }
 
+void BlockBuilder::start(Lane lane, Sequence first_sequence) {
+  TD_CHECK(empty());
+  header_.lane = lane.value;
+  header_.first_sequence = first_sequence.value;
+}
+
 core::Result<size_t> BlockBuilder::compress(Codec codec) {
   if (codec == Codec::kNone) return 0;
   const size_t size_max = records().size() - 1;

@@ -75,6 +75,9 @@ class BlockBuilder {
   // Identity of the blocks to come. `records_bytes` is the size at which a block is full.
   BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_t records_bytes);
 
+  // The next block is of this lane and begins with this sequence. The builder must be empty.
+  void start(Lane lane, Sequence first_sequence);
+
   [[nodiscard]] bool empty() const { return header_.record_count == 0; }
   [[nodiscard]] const BlockHeader& header() const { return header_; }  // counts, times and first sequence so far
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }

@@ -1,6 +1,6 @@
 // Puts the files of a tape onto the disk while it is written, from a thread of its own, so that whoever records never
-// waits for the disk. Owned by TapeWriter, whose thread calls it; costs a lookup for each block that is written. Errors
-// of the disk are kept, and told by failure() and finish().
+// waits for the disk. Owned by TapeWriter; whoever writes calls it, from any thread; costs a lookup for each block that
+// is written. Errors of the disk are kept, and told by failure() and finish().
 #pragma once
 
 #include <chrono>

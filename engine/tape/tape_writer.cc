@@ -61,7 +61,9 @@ TapeWriter::TapeWriter(std::filesystem::path path, const TapeOptions& options, c
       syncer_(std::make_unique<Syncer>(path_, options.durability, options.sync_interval_ns)),
       clock_(&clock),
       lock_(std::move(lock)),
-      topics_(std::make_unique<std::vector<Topic>>()),
+      topics_(std::make_unique<TopicNames>()),
+      files_(options.lanes),
+      block_writer_(std::make_unique<BlockWriter>(options.queue_blocks)),
       lanes_(options.lanes) {
   manifest_.id = options.id.value_or(random_tape_id());
   manifest_.created = clock.now();
@@ -75,20 +77,20 @@ TapeWriter::~TapeWriter() = default;
 
 TopicId TapeWriter::add_topic(std::string_view name) {
   if (topics_->size() + 1 < kTopicsMax) {
-    topics_->push_back({std::string(name.substr(0, kTopicNameBytesMax)), 0});
-  } else if (topics_->size() < kTopicsMax) {
-    topics_->push_back({std::string(kOtherTopics), 0});
+    return topics_->add(name);
   }
+  if (topics_->size() < kTopicsMax) return topics_->add(kOtherTopics);
   return TopicId(static_cast<uint32_t>(topics_->size() - 1));
 }
 
 void TapeWriter::rename_topic(TopicId topic, std::string_view name) {
   TD_CHECK(topic.value < topics_->size());
-  if (topic.value == kTopicsMax - 1) return;
-  Topic& entry = (*topics_)[topic.value];
-  entry.name = name.substr(0, kTopicNameBytesMax);
-  ++entry.version;
+  if (topic.value != kTopicsMax - 1) topics_->rename(topic, name);
 }
+
+std::string_view TapeWriter::topic_name(TopicId topic) const { return topics_->name(topic); }
+
+size_t TapeWriter::topic_count() const { return topics_->size(); }
 
 SourceId TapeWriter::add_source(std::string_view name, std::string_view protocol) {
   const SourceId source(static_cast<uint32_t>(manifest_.sources.size()));
@@ -98,13 +100,15 @@ SourceId TapeWriter::add_source(std::string_view name, std::string_view protocol
 }
 
 LaneWriter& TapeWriter::make_lane_writer(Lane lane) {
-  lanes_[lane.value] = std::make_unique<LaneWriter>(path_ / lane_folder(lane), manifest_.id, lane, *options_, *topics_,
-                                                    *clock_, *syncer_);
+  files_[lane.value] =
+      std::make_unique<LaneFile>(path_ / lane_folder(lane), manifest_.id, lane, *options_, *topics_, *clock_, *syncer_);
+  lanes_[lane.value] =
+      std::make_unique<LaneWriter>(manifest_.id, lane, *options_, *clock_, *block_writer_, *files_[lane.value]);
   return *lanes_[lane.value];
 }
 
 core::Status TapeWriter::append(Lane lane, const Record& record) {
-  TD_CHECK(lane.value < lanes_.size() && !manifest_.sealed);
+  TD_CHECK(lane.value < lanes_.size() && record.topic.value < topics_->size() && !manifest_.sealed);
   if (record.payload.size() > kPayloadBytesMax) [[unlikely]] {
     return note_oversized(record);
   }
@@ -136,6 +140,7 @@ core::Status TapeWriter::note_loss(const Loss& loss) {
 }
 
 core::Status TapeWriter::flush_due() {
+  TD_TRY(block_writer_->check());
   const int64_t older_than_ns = clock_->monotonic_ns() - options_->flush_interval_ns;
   for (const auto& lane : lanes_) {
     if (lane) TD_TRY(lane->flush(older_than_ns));
@@ -162,7 +167,11 @@ core::Status TapeWriter::seal_all() {
     if (result && !status) result = std::move(status);
   };
   for (const auto& lane : lanes_) {
-    if (lane) note(lane->seal());
+    if (lane) note(lane->flush());
+  }
+  note(block_writer_->drain());
+  for (const auto& file : files_) {
+    if (file) note(file->seal());  // even if a block was refused: the index is smaller
   }
   if (ledger_) {
     note(result ? ledger_->seal() : ledger_->flush());
@@ -179,8 +188,8 @@ core::Result<Manifest> TapeWriter::seal() {
   complete.sealed = true;
   complete.topics = topics_->size();
   complete.ledger_bytes = ledger_ ? ledger_->bytes() : 0;
-  for (const auto& lane : lanes_) {
-    if (lane && lane->summary().segments > 0) complete.lanes.push_back(lane->summary());
+  for (const auto& file : files_) {
+    if (file && file->summary().segments > 0) complete.lanes.push_back(file->summary());
   }
   std::swap(manifest_, complete);
   if (const core::Status written = write_manifest(); !written) {
@@ -192,8 +201,8 @@ core::Result<Manifest> TapeWriter::seal() {
 }
 
 core::Result<Manifest> TapeWriter::seal_without_unwritten() {
-  uint64_t dropped = 0;
-  for (const auto& lane : lanes_) dropped += lane ? lane->drop_unwritten() : 0;
+  uint64_t dropped = block_writer_->drop();
+  for (const auto& lane : lanes_) dropped += lane ? lane->drop() : 0;
   records_ -= dropped;
   if (dropped > 0) {
     TD_TRY(note_loss({.cause = LossCause::kNotWritten, .count = dropped, .time = clock_->now(), .session = {}}));

@@ -1,9 +1,10 @@
 // Writes one tape: `create`, then topics, sources, records and losses in any order, then `seal`. For one thread. Holds
 // the tape's directory locked, so that a second writer is refused. Memory is bounded: one open block for each lane in
-// use, plus the index of each lane's open segment. A block that `append` sealed has been handed to the system when it
-// returns; what a loss of power may cost is TapeOptions::durability's to say, and readers report it. After an error of
-// any call the tape is still readable up to the last whole block, nothing that was accepted is dropped, and the call
-// may be made again, say when there is room on the disk; `seal` closes what can be closed.
+// use, those of the queue, plus the index of each lane's open segment. A block that `append` has filled was handed to
+// the system when it returns, or waits for the thread that does so (TapeOptions::queue_blocks); what a loss of power
+// may cost is TapeOptions::durability's to say, and readers report it. After an error of any call the tape is still
+// readable up to the last whole block, nothing that was accepted is dropped, and the call may be made again, say when
+// there is room on the disk; `seal` closes what can be closed.
 #pragma once
 
 #include <filesystem>
@@ -26,6 +27,7 @@ struct TapeOptions {
   uint16_t lanes = 16;  // 1 to kLanesMax. More than any machine that replays it has shards.
   Codec codec = Codec::kNone;
   uint32_t block_bytes = 1u << 20;  // raw; a block is sealed when the next record would not fit. 4 KiB to 16 MiB.
+  size_t queue_blocks = 0;  // that may wait for a thread which seals and writes them; 0: the calls do so themselves
   uint64_t segment_bytes = uint64_t{1} << 30;  // a segment is sealed when it has reached this
   int64_t segment_duration_ns = 0;             // or holds this much capture time; 0: no such limit
   int64_t flush_interval_ns = 100'000'000;     // flush_due() seals blocks whose oldest record is older than this
@@ -35,8 +37,11 @@ struct TapeOptions {
   std::optional<TapeId> id = std::nullopt;     // random by default; for tests
 };
 
+class BlockWriter;
+class LaneFile;
 class LaneWriter;
 class LedgerWriter;
+class TopicNames;
 
 class TapeWriter {
  public:
@@ -57,8 +62,8 @@ class TapeWriter {
   TopicId add_topic(std::string_view name);
   // A name learnt late replaces the earlier one, for all records of the topic, past and to come.
   void rename_topic(TopicId topic, std::string_view name);
-  [[nodiscard]] std::string_view topic_name(TopicId topic) const { return (*topics_)[topic.value].name; }
-  [[nodiscard]] size_t topic_count() const { return topics_->size(); }
+  [[nodiscard]] std::string_view topic_name(TopicId topic) const;
+  [[nodiscard]] size_t topic_count() const;
 
   SourceId add_source(std::string_view name, std::string_view protocol);
 
@@ -84,12 +89,6 @@ class TapeWriter {
   [[nodiscard]] uint64_t gaps() const { return manifest_.gaps; }
   [[nodiscard]] uint64_t messages_lost() const { return manifest_.messages_lost; }
 
-  // A topic's name and how often it has changed; what dictionary frames carry.
-  struct Topic {
-    std::string name;
-    uint32_t version = 0;
-  };
-
  private:
   TapeWriter(std::filesystem::path path, const TapeOptions& options, const core::Clock& clock,
              core::DirectoryLock lock);
@@ -104,7 +103,9 @@ class TapeWriter {
   const core::Clock* clock_;
   core::DirectoryLock lock_;
   Manifest manifest_;
-  std::unique_ptr<std::vector<Topic>> topics_;      // likewise
+  std::unique_ptr<TopicNames> topics_;              // likewise
+  std::vector<std::unique_ptr<LaneFile>> files_;    // of lanes; null until its first record
+  std::unique_ptr<BlockWriter> block_writer_;       // its thread writes to these files
   std::vector<std::unique_ptr<LaneWriter>> lanes_;  // null until its first record
   std::unique_ptr<LedgerWriter> ledger_;            // null until its first loss
   uint64_t records_ = 0;

@@ -54,7 +54,8 @@ class CaptureTest : public ::testing::Test {
   }
 
   feed::ScratchFolder folder_;
-  CaptureOptions options_{.input = folder_ / "feed.pcap", .output = folder_ / "out.tape", .tape = {}, .feed = {}};
+  CaptureOptions options_{
+      .input = folder_ / "feed.pcap", .output = folder_ / "out.tape", .tape = {.queue_blocks = 2}, .feed = {}};
   core::StopFlag stop_;
   ProgressListener listener_;
 };

@@ -31,8 +31,8 @@ std::string pcapng_block(uint32_t type, std::string body, bool big_endian) {
 std::string pcap_file(const std::vector<FilePacket>& packets, const PcapFormat& format) {
   const auto u32 = [&format](uint64_t value) { return integer(value, 4, format.big_endian); };
   const auto u16 = [&format](uint64_t value) { return integer(value, 2, format.big_endian); };
-  std::string file = u32(format.nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4) + u16(2) + u16(4) + u32(0) + u32(0) +
-                     u32(65535) + u32(format.link_type);
+  std::string file = u32(format.nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4) + u16(2) + u16(format.version_minor) + u32(0) +
+                     u32(0) + u32(format.snap_length) + u32(format.link_type);
   for (const FilePacket& packet : packets) {
     const uint64_t fraction_ns = packet.time_ns % kNanosPerSecond;
     file += u32(packet.time_ns / kNanosPerSecond) + u32(format.nanoseconds ? fraction_ns : fraction_ns / 1000) +

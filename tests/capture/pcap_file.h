@@ -19,6 +19,8 @@ struct PcapFormat {
   bool nanoseconds = true;
   bool big_endian = false;
   uint32_t link_type = 1;
+  uint32_t snap_length = 65535;
+  uint16_t version_minor = 4;
 };
 
 [[nodiscard]] std::string pcap_file(const std::vector<FilePacket>& packets, const PcapFormat& format = {});

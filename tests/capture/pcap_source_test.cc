@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pcap/pcap.h>
 
 #include "tests/capture/pcap_file.h"
 #include "tests/engine/feed/scratch_tape.h"
@@ -11,6 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr uint64_t kSecond_ns = 1'000'000'000;
 constexpr uint64_t kTime = 1'503'412'345'123'456'789;
 
 class PcapSourceTest : public ::testing::Test {
@@ -35,6 +37,42 @@ class PcapSourceTest : public ::testing::Test {
       if (next == PcapSource::Next::kDamaged) contents.damage = source->damage();
       if (next != PcapSource::Next::kPacket) return contents;
       contents.packets.push_back({packet.time.value, std::string(core::as_text(packet.bytes)), packet.original_size});
+    }
+  }
+
+  // What libpcap makes of the same file.
+  Contents read_with_libpcap(std::string_view file) {
+    const std::filesystem::path path = folder_ / "feed.pcap";
+    write_file(path, file);
+    char error[PCAP_ERRBUF_SIZE] = "";
+    pcap_t* pcap = pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, error);
+    if (pcap == nullptr) return {{}, "", error};
+    Contents contents;
+    contents.link_type = static_cast<uint32_t>(pcap_datalink(pcap));
+    pcap_pkthdr* header = nullptr;
+    const u_char* bytes = nullptr;
+    int result = 0;
+    while ((result = pcap_next_ex(pcap, &header, &bytes)) == 1) {
+      contents.packets.push_back({static_cast<uint64_t>(header->ts.tv_sec) * kSecond_ns + header->ts.tv_usec,
+                                  {reinterpret_cast<const char*>(bytes), header->caplen},
+                                  header->len});
+    }
+    if (result == PCAP_ERROR) contents.damage = pcap_geterr(pcap);
+    pcap_close(pcap);
+    return contents;
+  }
+
+  void expect_what_libpcap_gives(std::string_view file, std::string_view what) {
+    const Contents own = read(file);
+    const Contents reference = read_with_libpcap(file);
+    EXPECT_EQ(own.error.empty(), reference.error.empty()) << what;
+    EXPECT_EQ(own.damage.empty(), reference.damage.empty()) << what;
+    EXPECT_EQ(own.link_type, reference.link_type) << what;
+    ASSERT_EQ(own.packets.size(), reference.packets.size()) << what;
+    for (size_t i = 0; i < own.packets.size(); ++i) {
+      EXPECT_EQ(own.packets[i].time_ns, reference.packets[i].time_ns) << what << ", packet " << i;
+      EXPECT_EQ(own.packets[i].bytes, reference.packets[i].bytes) << what << ", packet " << i;
+      EXPECT_EQ(own.packets[i].original_size, reference.packets[i].original_size) << what << ", packet " << i;
     }
   }
 
@@ -80,7 +118,7 @@ TEST_F(PcapSourceTest, TellsTheLinkType) {
 }
 
 TEST_F(PcapSourceTest, TakesTimesUntilTheYear2106) {
-  const uint64_t late = uint64_t{4'000'000'000} * 1'000'000'000 + 7;
+  const uint64_t late = uint64_t{4'000'000'000} * kSecond_ns + 7;
   EXPECT_EQ(read(pcap_file({{late, "x"}})).packets.at(0).time_ns, late);
 }
 
@@ -98,6 +136,34 @@ TEST_F(PcapSourceTest, RefusesWhatIsEmptyOrForeign) {
   EXPECT_THAT(read(gzip("a text that was compressed")).error, HasSubstr("no pcap or pcapng file"));
   EXPECT_THAT(read(pcap_file({}).substr(0, 23)).error, HasSubstr("no pcap or pcapng file"));
   EXPECT_THAT(read(gzip(pcap_file(packets_)).substr(0, 12)).error, HasSubstr("cut"));
+}
+
+TEST_F(PcapSourceTest, CutsPacketsToTheSnapLengthAsLibpcapDoes) {
+  const Contents contents = read(pcap_file(packets_, {.snap_length = 3}));
+  ASSERT_EQ(contents.packets.size(), 3u);
+  EXPECT_EQ(contents.packets[0].bytes, "fir");
+  EXPECT_EQ(contents.packets[0].original_size, 5u);
+  EXPECT_EQ(contents.packets[2].bytes, "thi") << "the rest of a packet is passed over";
+  for (const uint32_t snap_length : {0u, 1u, 4u, 5u, 262'144u, 262'145u, 0x7fff'ffffu, 0x8000'0000u, 0xffff'ffffu}) {
+    expect_what_libpcap_gives(pcap_file(packets_, {.snap_length = snap_length}), std::to_string(snap_length));
+  }
+}
+
+TEST_F(PcapSourceTest, TakesPacketsOfAnySizeThatLibpcapTakes) {
+  for (const size_t size : {262'143, 262'144, 262'145}) {
+    const std::vector<FilePacket> packets = {{kTime, "small"}, {kTime, std::string(size, 'x')}, {kTime, "last"}};
+    expect_what_libpcap_gives(pcap_file(packets, {.snap_length = 0}), std::to_string(size));
+  }
+}
+
+TEST_F(PcapSourceTest, LeavesRareFormsOfPcapToLibpcap) {
+  expect_what_libpcap_gives(pcap_file(packets_, {.version_minor = 3}), "version 2.3, which may swap the lengths");
+  expect_what_libpcap_gives(pcap_file(packets_, {.version_minor = 5}), "version 2.5, which there is not");
+  expect_what_libpcap_gives(pcap_file(packets_, {.link_type = 0x2400'0001}), "link type with the length of checksums");
+  std::string patched = pcap_file({{kTime, "first"}}, {.nanoseconds = false});
+  patched.replace(0, 4, "\x34\xcd\xb2\xa1");
+  patched.insert(24 + 16, std::string(8, '\0'));
+  expect_what_libpcap_gives(patched, "a patched form, whose records have longer headers");
 }
 
 // Whatever the place of the cut, every packet before it is given.

@@ -1,5 +1,6 @@
 // A capture file of any bytes (pcap, pcapng, plain or gzip), captured to a tape, which must then be clean and hold what
-// the summary says. The first byte of the input tells the codec and the protocol asked for; the rest is the file.
+// the summary says. The first byte of the input tells the codec, the protocol asked for, and whether a thread writes
+// the blocks; the rest is the file.
 #include <array>
 
 #include "capture/capture.h"
@@ -20,6 +21,7 @@ capture::CaptureOptions options_of(uint8_t choice, const fs::path& file, const f
   capture::CaptureOptions options{.input = file, .output = tape, .tape = {}, .feed = {}};
   options.tape.lanes = 4;
   options.tape.block_bytes = 4096;
+  options.tape.queue_blocks = (choice & 8) != 0 ? 2 : 0;
   options.tape.codec = (choice & 4) != 0 ? tape::Codec::kLz4 : tape::Codec::kNone;
   options.feed.decode = kAsked[choice % kAsked.size()];
   return options;

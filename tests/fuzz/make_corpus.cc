@@ -100,6 +100,7 @@ void add_packets(const Corpus& corpus) {
   corpus.add("packet", "bare", byte(5) + byte(3) + piece(ip));
   corpus.add("capture", "pcap", byte(0) + capture::pcap_file(file));
   corpus.add("capture", "pcap-swapped", byte(4) + capture::pcap_file(file, {.nanoseconds = false, .big_endian = true}));
+  corpus.add("capture", "pcap-written-by-a-thread", byte(8) + capture::pcap_file(file));
   corpus.add("capture", "pcapng", byte(1) + capture::pcapng_file(file));
   corpus.add("capture", "pcapng-gzip", byte(4) + capture::gzip(capture::pcapng_file(file, 6, true)));
   corpus.add("byte_stream", "members", byte(0) + byte(6) + capture::gzip("one, one, one") + capture::gzip("two"));

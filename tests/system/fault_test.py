@@ -161,6 +161,28 @@ class WritesThatFail(FaultTest):
             wait_for(lambda: "lane-0000/000000.seg synced" in log.read_text(), "a sync")
         self.assertEqual(0, program.wait(DEADLINE_S))
 
+    def test_what_came_through_a_pipe_that_stays_open_is_written_and_synced_though_no_more_comes(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        log = self.folder / "log"
+        log.touch()
+        environment = {**os.environ, "LD_PRELOAD": FAULTS, "TAPEDECK_FAULT_PATH": "t.tape/", "TAPEDECK_FAULT_LOG": log}
+        program = subprocess.Popen([TAPEDECK, "capture", f"pcap:{pipe}", "-o", self.tape, *SMALL], env=environment,
+                                   stdout=subprocess.DEVNULL)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        whole = self.feed.read_bytes()
+        packet_bytes = (len(whole) - 24) // PACKETS
+        with open(pipe, "wb") as out:
+            out.write(whole[:24 + 9 * packet_bytes + 20])  # the tenth packet is on its way
+            out.flush()
+            wait_for(lambda: "lane-0000/000000.seg synced" in log.read_text(), "the first lane")
+            wait_for(lambda: "lane-0001/000000.seg synced" in log.read_text(), "the second lane")
+            program.kill()
+            program.wait(DEADLINE_S)
+        run_json("recover", self.tape, "--json")
+        self.assertEqual(list(range(9)), self.numbers(self.tape))
+
     def test_every_file_is_synced_before_the_tape_is_called_sealed(self):
         self.capture()
         segments = len(list(self.tape.rglob("*.seg")))

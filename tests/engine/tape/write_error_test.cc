@@ -99,6 +99,25 @@ TEST_F(WriteErrorTest, LosesNothingThatWasAcceptedWhenThereIsRoomAgain) {
   EXPECT_TRUE(verify_at(path_).clean());
 }
 
+TEST_F(WriteErrorTest, LosesNothingWhereAThreadWritesTheBlocks) {
+  TapeOptions options = options_;
+  options.queue_blocks = 3;
+  auto tape = TapeWriter::create(path_, options);
+  ASSERT_TRUE(tape);
+  const TopicId topic = tape->add_topic("T");
+  std::vector<Message> accepted;
+  {
+    const FileSizeLimit limit(30'000);
+    accepted = append_until_refused(*tape, topic, 10'000);
+    ASSERT_LT(accepted.size(), 10'000u);
+    EXPECT_EQ(tape->records(), accepted.size());
+    EXPECT_FALSE(tape->seal());
+  }
+  ASSERT_TRUE(tape->seal());
+  EXPECT_EQ(read_in_order(open_sound(path_)), accepted);
+  EXPECT_TRUE(verify_at(path_).clean());
+}
+
 TEST_F(WriteErrorTest, LeavesNoSegmentWhoseHeaderDidNotFit) {
   auto tape = TapeWriter::create(path_, options_);
   ASSERT_TRUE(tape);
