@@ -35,7 +35,7 @@ uint64_t read_all(replay::LaneFeed& feed, core::BufferPool& pool) {
 void read_lane(benchmark::State& state) {
   const tape::TapeReader& tape = warm_tape();
   const replay::Selection everything = value_or_exit(replay::Selection::make(tape, {}));
-  core::BufferPool pool(1, replay::kRunOverhead + replay::run_bytes_max(tape, everything, kMebibyte));
+  core::BufferPool pool(1, replay::kRunOverhead + replay::run_bytes_max(tape, /*in_parts=*/false, kMebibyte));
   for (auto _ : state) {
     replay::LaneFeed feed(tape, tape.lanes().front(), everything, kMebibyte, core::File::Mode::kRead,
                           [](const tape::DamageReport&) {});
