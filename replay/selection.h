@@ -18,7 +18,7 @@ struct SelectionOptions {
   std::optional<int64_t> start_offset_ns{};  // instead of start: from the tape's first record
   std::optional<int64_t> duration_ns{};      // instead of end: from the start
   core::NameChoiceOptions topics{};
-  std::vector<core::Lane> lanes{};           // empty: all
+  std::vector<core::Lane> lanes{};  // empty: all
 };
 
 enum class Wanted : uint8_t { kNone, kPart, kWhole };
