@@ -104,8 +104,11 @@ void Subscriber::hold(zmq::message_t message) {
 // Plain messages whose topics still have no names are let go.
 void Subscriber::release_held() {
   for (zmq::message_t& message : held_) {
-    if (!plain_) dispatch(std::move(message));
-    if (gatherer_) take_plain(bytes_of(message));
+    if (gatherer_) {
+      take_plain(bytes_of(message));
+    } else if (!plain_) {
+      dispatch(std::move(message));
+    }
   }
   held_.clear();
   held_bytes_ = 0;

@@ -65,8 +65,9 @@ core::Status BlockWriter::push(FilledBlock& block) {
   Lock lock(mutex_);
   TD_TRY(resume(lock));
   if (thread_.joinable()) TD_TRY(wait_for_room(lock, queue_blocks_ - 1));
+  LaneFile* const lane = std::exchange(block.lane, nullptr);
   queue_.push_back(std::move(block));
-  block.lane = nullptr;
+  queue_.back().lane = lane;
   changed_.notify_all();
   return thread_.joinable() ? core::Status{} : wait_for_room(lock, 0);
 }

@@ -68,7 +68,7 @@ core::Status LaneFile::seal() {
   if (!segment_) return {};
   std::vector<TopicId> known;
   for (uint32_t id = 0; id < names_.size(); ++id) {
-    if (names_[id].in_lane != 0) known.push_back(TopicId(id));
+    if (names_[id].in_lane != 0) known.emplace_back(id);
   }
   const std::vector<TopicName> names = topics_.copy(known, [this](TopicId topic, uint32_t version) {
     return names_[topic.value].in_segment != 0 || names_[topic.value].in_lane != version + 1;

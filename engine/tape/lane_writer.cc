@@ -34,7 +34,7 @@ core::Status LaneWriter::flush() {
   if (block_.builder.empty()) return {};
   const BlockHeader& header = block_.builder.header();
   const Sequence next(header.first_sequence + header.record_count);
-  const core::Status pushed = block_writer_.push(block_);
+  core::Status pushed = block_writer_.push(block_);
   if (block_.lane != nullptr) return pushed;  // it was not taken
   block_ = empty_block(next);
   ++block_number_;
