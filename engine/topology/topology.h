@@ -32,16 +32,16 @@ struct Cpu {  // a logical CPU; CPUs of one core are SMT siblings
 };
 
 struct Nic {
-  std::string name;
-  std::optional<unsigned> node;  // that it hangs on; none if the system does not say, as of virtual ones
-  std::optional<uint64_t> speed_mbit_per_s;
+  std::string name{};
+  std::optional<unsigned> node{};  // that it hangs on; none if the system does not say, as of virtual ones
+  std::optional<uint64_t> speed_mbit_per_s{};
   unsigned mtu_bytes = 0;
   bool up = false;
   bool loopback = false;
   bool hardware = false;  // it is a device, or on top of one, as a bond is
   bool multicast = false;
-  std::vector<std::string> addresses;
-  std::vector<std::string> time_stamping;  // of "tx-hardware", "tx-software", "rx-hardware", "rx-software"
+  std::vector<std::string> addresses{};
+  std::vector<std::string> time_stamping{};  // of "tx-hardware", "tx-software", "rx-hardware", "rx-software"
 };
 
 struct Cache {  // a last-level cache

@@ -1,13 +1,16 @@
 #include "engine/transport/endpoint.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 namespace tapedeck::transport {
 namespace {
@@ -20,6 +23,13 @@ constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kInproc = "inproc://";
 constexpr std::string_view kAnyPort = "*";
 
+struct MulticastScheme {
+  Scheme scheme;
+  std::string_view name;
+};
+constexpr std::array kMulticast = {MulticastScheme{Scheme::kPgm, "pgm://"}, MulticastScheme{Scheme::kEpgm, "epgm://"},
+                                   MulticastScheme{Scheme::kUdp, "udp://"}};
+
 bool is_port(std::string_view text) {
   if (text == kAnyPort) return true;
   unsigned port = 0;
@@ -27,19 +37,61 @@ bool is_port(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size() && port <= 65535;
 }
 
+// "ADDRESS" or "ADDRESS@NIC".
+std::pair<std::string_view, std::optional<std::string_view>> split_nic(std::string_view text) {
+  const size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return {text, std::nullopt};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+// Whether there is one it makes sense; none is fine.
+bool is_nic(std::optional<std::string_view> nic) {
+  constexpr std::string_view kNever = "@;:, /";
+  return !nic || (!nic->empty() && nic->find_first_of(kNever) == std::string_view::npos);
+}
+
 core::Result<Endpoint> parse_tcp(std::string_view text) {
-  const std::string_view rest = text.substr(kTcp.size());
-  const size_t colon = rest.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || !is_port(rest.substr(colon + 1))) {
+  const auto [address, nic] = split_nic(text.substr(kTcp.size()));
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || !is_port(address.substr(colon + 1)) || !is_nic(nic)) {
     return fail_with(ExitCode::kUsage,
-                     "bad endpoint '{}': expected tcp://HOST:PORT with a port of 0 to 65535, "
+                     "bad endpoint '{}': expected tcp://HOST:PORT or tcp://HOST:PORT@NIC with a port of 0 to 65535, "
                      "e.g. tcp://127.0.0.1:5555",
                      text);
   }
   return Endpoint{.scheme = Scheme::kTcp,
-                  .host = std::string(rest.substr(0, colon)),
-                  .port = std::string(rest.substr(colon + 1)),
-                  .path = {}};
+                  .host = std::string(address.substr(0, colon)),
+                  .port = std::string(address.substr(colon + 1)),
+                  .nic = std::string(nic.value_or(""))};
+}
+
+core::Result<Endpoint> parse_multicast(Scheme scheme, std::string_view name, std::string_view text) {
+  std::string_view rest = text.substr(name.size());
+  auto [address, nic] = split_nic(rest);
+  if (const size_t semicolon = rest.find(';'); !nic && semicolon != std::string_view::npos) {  // as ZeroMQ has it
+    nic = rest.substr(0, semicolon);
+    address = rest.substr(semicolon + 1);
+  }
+  const size_t colon = std::min(address.rfind(':'), address.size());
+  const std::string_view port = address.substr(std::min(colon + 1, address.size()));
+  Endpoint endpoint{.scheme = scheme,
+                    .host = std::string(address.substr(0, colon)),
+                    .port = std::string(port),
+                    .nic = std::string(nic.value_or(""))};
+  if (!nic || !is_nic(nic) || !is_port(port) || port == kAnyPort || port == "0") {
+    return fail_with(ExitCode::kUsage,
+                     "bad endpoint '{}': expected {}GROUP:PORT@NIC with a port of 1 to 65535 and the name or IPv4 "
+                     "address of an interface, e.g. {}239.192.1.1:5555@eth1",
+                     text, name, name);
+  }
+  in_addr group{};
+  if (inet_pton(AF_INET, endpoint.host.c_str(), &group) != 1 || !IN_MULTICAST(ntohl(group.s_addr))) {
+    return fail_with(ExitCode::kUsage,
+                     "bad endpoint '{}': '{}' is no group; IPv4 multicast groups are 224.0.0.0 to 239.255.255.255, "
+                     "of which 239.192.0.0 to 239.251.255.255 are for an organisation's own use",
+                     text, endpoint.host);
+  }
+  return endpoint;
 }
 
 core::Result<Endpoint> parse_ipc(std::string_view text) {
@@ -50,13 +102,13 @@ core::Result<Endpoint> parse_ipc(std::string_view text) {
     return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected ipc://PATH, at most {} characters with its folder",
                      text, kRoom);
   }
-  return Endpoint{.scheme = Scheme::kIpc, .host = {}, .port = {}, .path = path};
+  return Endpoint{.scheme = Scheme::kIpc, .path = path};
 }
 
 core::Result<Endpoint> parse_inproc(std::string_view text) {
   const std::string_view name = text.substr(kInproc.size());
   if (name.empty()) return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected inproc://NAME", text);
-  return Endpoint{.scheme = Scheme::kInproc, .host = {}, .port = {}, .path = std::string(name)};
+  return Endpoint{.scheme = Scheme::kInproc, .path = std::string(name)};
 }
 
 }  // namespace
@@ -64,14 +116,24 @@ core::Result<Endpoint> parse_inproc(std::string_view text) {
 std::string Endpoint::text() const {
   if (scheme == Scheme::kIpc) return fmt::format("{}{}", kIpc, path);
   if (scheme == Scheme::kInproc) return fmt::format("{}{}", kInproc, path);
-  return fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port);
+  for (const MulticastScheme& multicast : kMulticast) {
+    if (scheme == multicast.scheme) return fmt::format("{}{}:{}@{}", multicast.name, host, port, nic);
+  }
+  const std::string text = fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port);
+  return nic.empty() ? text : fmt::format("{}@{}", text, nic);
 }
 
 core::Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with(kTcp)) return parse_tcp(text);
   if (text.starts_with(kIpc)) return parse_ipc(text);
   if (is_within_process(text)) return parse_inproc(text);
-  return fail_with(ExitCode::kUsage, "bad endpoint '{}': expected tcp://HOST:PORT, ipc://PATH or inproc://NAME", text);
+  for (const auto& [scheme, name] : kMulticast) {
+    if (text.starts_with(name)) return parse_multicast(scheme, name, text);
+  }
+  return fail_with(ExitCode::kUsage,
+                   "bad endpoint '{}': expected tcp://HOST:PORT, ipc://PATH, inproc://NAME, or pgm://, epgm:// or "
+                   "udp:// with GROUP:PORT@NIC",
+                   text);
 }
 
 core::Result<std::vector<Endpoint>> parse_endpoints(std::string_view list) {
@@ -99,9 +161,10 @@ std::vector<Endpoint> neighbours(const Endpoint& first, size_t count) {
 bool is_within_process(std::string_view endpoint) { return endpoint.starts_with(kInproc); }
 
 Endpoint session_endpoint_for(const Endpoint& data) {
-  if (data.scheme != Scheme::kTcp)
-    return {.scheme = data.scheme, .host = {}, .port = {}, .path = data.path + ".session"};
-  return {.scheme = Scheme::kTcp, .host = data.host, .port = std::string(kAnyPort), .path = {}};
+  if (data.scheme == Scheme::kIpc || data.scheme == Scheme::kInproc) {
+    return {.scheme = data.scheme, .path = data.path + ".session"};
+  }
+  return {.host = data.is_multicast() ? "*" : data.host, .port = std::string(kAnyPort), .nic = data.nic};
 }
 
 core::Status check_free(const Endpoint& endpoint) {

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "engine/transport/loopback_listener.h"
+#include "engine/transport/nic.h"
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -40,6 +41,24 @@ core::Status lend_listener(zmq::socket_t& socket, const Endpoint& endpoint) {
   return {};
 }
 
+core::Result<std::string> address_of(const std::string& name_or_address) {
+  TD_ASSIGN(const topology::Nic nic, find_nic(name_or_address));
+  return ipv4_of(nic, name_or_address);
+}
+
+// What to bind for an endpoint that names an interface.
+core::Result<Endpoint> on_its_nic(Endpoint endpoint) {
+  if (endpoint.nic.empty()) return endpoint;
+  TD_ASSIGN(const std::string address, address_of(endpoint.nic));
+  if (endpoint.host != "*" && endpoint.host != address) {
+    return core::fail_with(core::ExitCode::kUsage, "cannot bind {}: {} has the address {}; use tcp://*:{}@{}",
+                           endpoint.text(), endpoint.nic, address, endpoint.port, endpoint.nic);
+  }
+  endpoint.host = address;
+  endpoint.nic.clear();
+  return endpoint;
+}
+
 }  // namespace
 
 std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place, unsigned shard) {
@@ -53,8 +72,9 @@ std::vector<std::string> place_io_threads(zmq::context_t& context, const topolog
   return std::move(feasible.problems);
 }
 
-core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) {
-  TD_TRY(check_free(endpoint));
+core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& asked) {
+  TD_TRY(check_free(asked));
+  TD_ASSIGN(const Endpoint endpoint, on_its_nic(asked));
   TD_TRY(lend_listener(socket, endpoint));
   try {
     socket.bind(endpoint.text());
@@ -62,6 +82,12 @@ core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint) 
     return cannot_bind(endpoint, error.num());
   }
   return socket.get(zmq::sockopt::last_endpoint);
+}
+
+core::Status connect(zmq::socket_t& socket, const Endpoint& endpoint) {
+  if (endpoint.nic.empty()) return connect(socket, endpoint.text());
+  TD_ASSIGN(const std::string source, address_of(endpoint.nic));
+  return connect(socket, fmt::format("tcp://{}:0;{}:{}", source, endpoint.host, endpoint.port));
 }
 
 core::Status connect(zmq::socket_t& socket, const std::string& endpoint) {

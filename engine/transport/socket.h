@@ -21,6 +21,7 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
 // Binds, and gives the endpoint with the port that it got. Fails where it is in use or cannot be, and says so.
 [[nodiscard]] core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint);
 [[nodiscard]] core::Status connect(zmq::socket_t& socket, const std::string& endpoint);
+[[nodiscard]] core::Status connect(zmq::socket_t& socket, const Endpoint& endpoint);
 
 // Receive and send one message or part. False if that was not possible in time; a signal that comes while they wait
 // ends the wait like a time-out, for then there may be a stop flag to look at.

@@ -60,9 +60,9 @@ TEST(Endpoint, NeighboursTakeThePortsThatFollow) {
 }
 
 TEST(Endpoint, WhatIsNoEndpointIsRefused) {
-  for (const char* text :
-       {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000", "tcp://a:65536",
-        "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5", "TCP://a:1", " tcp://a:1"}) {
+  for (const char* text : {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000",
+                           "tcp://a:65536", "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5",
+                           "TCP://a:1", "tcp://a:1@", "tcp://a:1@e;f", " tcp://a:1"}) {
     expect_refused(text);
   }
 }
@@ -77,6 +77,30 @@ TEST(Endpoint, AnIpcPathMustLeaveRoomForThatOfTheSessionChannel) {
 TEST(Endpoint, TheSessionChannelIsBesideTheData) {
   EXPECT_EQ(session_endpoint_for(*parse_endpoint("tcp://10.0.0.1:5555")).text(), "tcp://10.0.0.1:*");
   EXPECT_EQ(session_endpoint_for(*parse_endpoint("ipc:///tmp/a")).text(), "ipc:///tmp/a.session");
+  EXPECT_EQ(session_endpoint_for(*parse_endpoint("udp://239.1.1.1:5@eth1")).text(), "tcp://*:*@eth1");
+}
+
+TEST(Endpoint, MulticastNamesAGroupAndAnInterface) {
+  for (const char* text :
+       {"pgm://239.192.1.1:5555@eth1", "epgm://224.0.1.1:1@10.0.0.1", "udp://239.1.1.1:65535@a-b.100"}) {
+    const auto endpoint = parse_endpoint(text);
+    ASSERT_TRUE(endpoint) << text;
+    EXPECT_TRUE(endpoint->is_multicast());
+    EXPECT_EQ(endpoint->text(), text);
+  }
+  EXPECT_EQ(parse_endpoint("pgm://eth1;239.192.1.1:5555")->text(), "pgm://239.192.1.1:5555@eth1");
+  EXPECT_EQ(parse_endpoint("tcp://*:5555@eth1")->text(), "tcp://*:5555@eth1");
+  EXPECT_FALSE(parse_endpoint("tcp://*:5555@eth1")->is_multicast());
+}
+
+TEST(Endpoint, MulticastWithoutAGroupAPortOrAnInterfaceIsRefused) {
+  for (const char* text :
+       {"pgm://", "pgm://@eth1", "pgm://239.1.1.1@eth1", "pgm://239.1.1.1:@eth1", "udp://239.1.1.1:0@eth1",
+        "udp://239.1.1.1:*@eth1", "udp://239.1.1.1:65536@eth1", "udp://239.1.1.1:5@", "udp://239.1.1.1:5",
+        "udp://10.0.0.1:5@eth1", "udp://240.0.0.1:5@eth1", "udp://239.1.1:5@eth1", "udp://[ff02::1]:5@eth1",
+        "epgm://host:5@eth1", "epgm://;239.1.1.1:5"}) {
+    expect_refused(text);
+  }
 }
 
 }  // namespace
