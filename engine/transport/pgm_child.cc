@@ -30,6 +30,9 @@ constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was
 constexpr int64_t kDrainPoll_ns = 1'000'000;
 constexpr int64_t kLingerMax_ns = 2'000'000'000;
 constexpr int kIpProtocolPgm = 113;
+// OpenPGM leaves so many bytes of each packet free for options of fragments, of which libzmq makes none.
+constexpr unsigned kReservedForFragments = 20;
+constexpr unsigned kTpduMax = 65'535;
 constexpr unsigned kPgmHeaders = 64;  // bytes of a packet that are not a message's
 
 const core::StopFlag kNeverStops;
@@ -115,7 +118,8 @@ void set_options(zmq::socket_t& socket, const MulticastSettings& settings) {
   socket.set(zmq::sockopt::rate, zmq_rate_of(settings));
   socket.set(zmq::sockopt::recovery_ivl, recovery_ms_of(settings));
   socket.set(zmq::sockopt::multicast_hops, static_cast<int>(settings.hops));
-  socket.set(zmq::sockopt::multicast_maxtpdu, static_cast<int>(settings.mtu_bytes));
+  socket.set(zmq::sockopt::multicast_maxtpdu,
+             static_cast<int>(std::min(settings.mtu_bytes + kReservedForFragments, kTpduMax)));
   socket.set(zmq::sockopt::sndbuf, buffer);
   socket.set(zmq::sockopt::rcvbuf, buffer);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kPgmMessageMax));
