@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 #include <zmq.hpp>
 
 #include "engine/core/clock.h"
@@ -29,6 +31,8 @@ constexpr size_t kBatches = 8;            // under way to the network
 constexpr int kReceivedWaiting = 8192;    // messages
 constexpr uint64_t kRateMax = 2'147'000;  // kbit/s: libzmq computes bits per second in an int
 constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
+constexpr std::chrono::milliseconds kThreadPoll{100};
+constexpr int kUnansweredMax = 8;
 constexpr int64_t kLingerMax_ns = 2'000'000'000;
 constexpr int kIpProtocolPgm = 113;
 constexpr int kHandlesMax = 64;  // more than this process has
@@ -164,6 +168,37 @@ void wait_until_open(const MulticastSettings& settings) {
   }
 }
 
+// On some malformed packets OpenPGM does not abort but runs in circles for ever, in libzmq's thread. A connection of
+// our own through the same thread shows it: what is sent on it no longer arrives.
+class NetworkThread {
+ public:
+  explicit NetworkThread(zmq::context_t& context)
+      : asking_(context, zmq::socket_type::pair), answering_(context, zmq::socket_type::pair) {
+    const std::string endpoint =
+        fmt::format("ipc://@tapedeck-pgm-line-{}-{}", getpid(), core::system_clock().monotonic_ns());
+    answering_.set(zmq::sockopt::linger, 0);
+    asking_.set(zmq::sockopt::linger, 0);
+    answering_.bind(endpoint);
+    asking_.connect(endpoint);
+  }
+
+  // Called every kThreadPoll at most; ends the process when there was no answer for so many times.
+  void look() {
+    zmq::message_t message;
+    const bool answered = unanswered_ == 0 || receive(answering_, message, zmq::recv_flags::dontwait);
+    unanswered_ = answered ? 1 : unanswered_ + 1;
+    if (answered) static_cast<void>(send(asking_, message));
+    if (unanswered_ <= kUnansweredMax) return;
+    fmt::print(stderr, "OpenPGM has not come back for {} ms\n", kUnansweredMax * kThreadPoll.count());
+    _exit(static_cast<int>(core::ExitCode::kFailed));  // nothing can be closed in good order
+  }
+
+ private:
+  zmq::socket_t asking_;
+  zmq::socket_t answering_;
+  int unanswered_ = 0;
+};
+
 // --- Sending.
 
 // No faster than the rate, which counts what is on the wire.
@@ -188,20 +223,31 @@ class Pace {
 
 // Messages under way: ZeroMQ sends them from where they were read to, and says when it has (from its own thread). There
 // is no high-water mark, at which a socket might drop: what bounds them is that a batch is read into when it is free.
-struct Batch {
+class Batch {
+ public:
   PgmPacketReader packets;
-  std::atomic<size_t> unsent{0};
+
+  void begin(size_t messages) {
+    const std::lock_guard lock(mutex_);
+    unsent_ = messages;
+  }
+  static void message_sent(void*, void* batch) { static_cast<Batch*>(batch)->message_sent(); }
+  // Until the batch may be read into.
+  void wait_until_sent(NetworkThread& thread) {
+    std::unique_lock lock(mutex_);
+    while (!sent_.wait_for(lock, kThreadPoll, [this] { return unsent_ == 0; })) thread.look();
+  }
+
+ private:
+  void message_sent() {
+    const std::lock_guard lock(mutex_);
+    if (--unsent_ == 0) sent_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable sent_;
+  size_t unsent_ = 0;  // guarded by mutex_
 };
-
-void message_sent(void*, void* hint) {
-  auto& unsent = static_cast<Batch*>(hint)->unsent;
-  if (unsent.fetch_sub(1, std::memory_order_acq_rel) == 1) unsent.notify_one();
-}
-
-// Until the batch may be read into: the I/O thread's last release pairs with this acquire.
-void wait_until_sent(const Batch& batch) {
-  for (size_t unsent; (unsent = batch.unsent.load(std::memory_order_acquire)) != 0;) batch.unsent.wait(unsent);
-}
 
 void send_all(zmq::socket_t& socket, Batch& batch, Pace& pace) {
   size_t count = 0;
@@ -210,18 +256,18 @@ void send_all(zmq::socket_t& socket, Batch& batch, Pace& pace) {
     ++count;
     bytes += message.size();
   });
-  batch.unsent.store(count, std::memory_order_relaxed);
+  batch.begin(count);
   pace.wait_for_turn(bytes);
   batch.packets.for_each([&](core::Bytes bytes_of_it) {
-    zmq::message_t message(const_cast<std::byte*>(bytes_of_it.data()), bytes_of_it.size(), message_sent, &batch);
+    zmq::message_t message(const_cast<std::byte*>(bytes_of_it.data()), bytes_of_it.size(), Batch::message_sent, &batch);
     while (!send(socket, message)) {
     }
   });
 }
 
 // What was sent last may have to be sent again.
-void linger(const std::array<Batch, kBatches>& batches, const MulticastSettings& settings) {
-  for (const Batch& batch : batches) wait_until_sent(batch);
+void linger(std::array<Batch, kBatches>& batches, NetworkThread& thread, const MulticastSettings& settings) {
+  for (Batch& batch : batches) batch.wait_until_sent(thread);
   const core::Clock& clock = core::system_clock();
   clock.sleep_until(clock.monotonic_ns() + std::min(settings.recovery_ns, kLingerMax_ns), kNeverStops);
 }
@@ -233,17 +279,19 @@ core::Status run_sender(const MulticastSettings& settings, int parent) {
   socket.set(zmq::sockopt::sndhwm, 0);
   socket.set(zmq::sockopt::xpub_nodrop, true);
   TD_TRY(open(socket, settings));
+  NetworkThread thread(context);
+  wait_until_open(settings);
   if (!tell(parent, kPgmReady)) return {};
   Pace pace(settings);
   for (size_t i = 0;; i = (i + 1) % kBatches) {
-    wait_until_sent(batches[i]);
+    batches[i].wait_until_sent(thread);
     PgmPacketReader::Outcome outcome;
     while ((outcome = batches[i].packets.read(parent, 0)) == PgmPacketReader::Outcome::kNothing) {
     }
     if (outcome == PgmPacketReader::Outcome::kEnded) break;
     send_all(socket, batches[i], pace);
   }
-  linger(batches, settings);
+  linger(batches, thread, settings);
   return {};
 }
 
@@ -286,12 +334,17 @@ core::Status run_receiver(const MulticastSettings& settings, int parent) {
   socket.set(zmq::sockopt::rcvhwm, kReceivedWaiting);
   socket.set(zmq::sockopt::subscribe, "");
   TD_TRY(open(socket, settings));
+  NetworkThread thread(context);
+  socket.set(zmq::sockopt::rcvtimeo, static_cast<int>(kThreadPoll.count()));
   wait_until_open(settings);
   PacketWriter packets(parent);
   bool has_parent = tell(parent, kPgmReady);
   zmq::message_t message;
   while (has_parent) {
-    if (!receive(socket, message)) continue;
+    if (!receive(socket, message)) {
+      thread.look();
+      continue;
+    }
     do {
       has_parent = packets.add(bytes_of(message));
     } while (has_parent && receive(socket, message, zmq::recv_flags::dontwait));

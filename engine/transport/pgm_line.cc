@@ -50,10 +50,10 @@ PgmSender::PgmSender(const MulticastSettings& settings, core::Notices& notices)
 
 PgmSender::~PgmSender() {
   if (!child_.runs(0)) return;
-  if (!child_.process()->finish(finish_ms(settings_))) {
-    notices_.add({fmt::format("{} had not sent everything after {}", child_.name(),
-                              core::format_duration(int64_t{finish_ms(settings_)} * 1'000'000))});
-  }
+  const bool in_time = child_.process()->finish(finish_ms(settings_));
+  const std::string how = child_.process()->end();
+  if (in_time && how == kEndedWell) return;
+  notices_.add({fmt::format("{} ended before it had sent everything ({})", child_.name(), in_time ? how : "too slow")});
 }
 
 size_t PgmSender::datagrams_at_once() const {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/core/status.h"
 #include "engine/transport/multicast.h"
@@ -14,6 +15,8 @@
 namespace tapedeck::transport {
 
 enum class PgmRole { kSend, kReceive };
+
+inline constexpr std::string_view kEndedWell = "exit code 0";
 
 // The program that the child runs: what TAPEDECK_PROGRAM names, or this one, if it is `tapedeck`, or `tapedeck` beside
 // it or on the PATH. Fails with what to do where there is none.
