@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -25,7 +26,7 @@ struct Wire {
   std::deque<std::vector<std::byte>> under_way;
   std::function<bool(size_t)> loses = [](size_t) { return false; };  // by the number of the datagram
   size_t sent = 0;
-  size_t joins = 0;
+  std::atomic<size_t> joins = 0;
   bool is_deaf = false;  // until it is joined anew
   const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   ~Wire() { close(event); }
@@ -131,12 +132,13 @@ struct MulticastPath : testing::Test {
   bool has_heard(std::string_view prefix) {
     zmq::pollitem_t item{subscriber, 0, ZMQ_POLLIN, 0};
     zmq::message_t message;
-    return zmq::poll(&item, 1, std::chrono::milliseconds(20)) > 0 && subscriber.recv(message) &&
+    return zmq::poll(&item, 1, std::chrono::milliseconds(20)) > 0 && receive(subscriber, message) &&
            message.to_string_view().starts_with(prefix);
   }
-  void publish(std::string_view message) { publisher.send(zmq::buffer(message), zmq::send_flags::none); }
+  void publish(std::string_view message) { publish(core::as_bytes(message)); }
   void publish(core::Bytes message) {
-    publisher.send(zmq::const_buffer(message.data(), message.size()), zmq::send_flags::none);
+    zmq::message_t copy(message.data(), message.size());
+    EXPECT_TRUE(send(publisher, copy));
   }
 
   void publish_records(size_t frames) {
@@ -167,7 +169,7 @@ struct MulticastPath : testing::Test {
     while (zmq::poll(&item, 1, std::chrono::milliseconds(200)) > 0) {
       zmq::message_t message;
       Envelope envelope;
-      if (!subscriber.recv(message) || read_envelope(bytes_of(message), envelope) != FrameError::kNone) continue;
+      if (!receive(subscriber, message) || read_envelope(bytes_of(message), envelope) != FrameError::kNone) continue;
       records += envelope.record_count;
     }
     return records;
@@ -190,7 +192,7 @@ struct MulticastPath : testing::Test {
         publish_end();
         continue;
       }
-      EXPECT_TRUE(subscriber.recv(message));
+      EXPECT_TRUE(receive(subscriber, message));
       Envelope envelope;
       if (read_envelope(bytes_of(message), envelope) == FrameError::kNone) {
         EXPECT_GE(envelope.wire_sequence, next);
