@@ -52,8 +52,11 @@ class LineSender {
   // Sends all of them, waiting for the line as long as that takes. A datagram may arrive with bytes behind its end, up
   // to the size of its slot. False if stopped meanwhile.
   [[nodiscard]] virtual bool send(const DatagramBatch& batch, const core::StopFlag& stop) = 0;
-  // Of the largest datagram.
+  // Sends a message of the plain wire, of any size; only of a line that carries it (pgm).
+  [[nodiscard]] virtual bool send_message(core::Bytes message, const core::StopFlag& stop) = 0;
+  // Of the largest datagram, and how many of them a batch should have.
   [[nodiscard]] virtual size_t datagram_bytes() const = 0;
+  [[nodiscard]] virtual size_t datagrams_at_once() const = 0;
 };
 
 class LineReceiver {
