@@ -62,6 +62,18 @@ class WhatArrives(MulticastTest):
         self.assertGreater(relay.stop()["dropped"], 10)
 
 
+    def test_of_two_publishers_on_a_group_the_one_that_was_heard_first(self):
+        made = self.make(subscribers=2, nics=1)
+        to = self.at((A, 1))
+        subscriber = self.start("subscribe", to, "--json", box=made.subscribers[0])
+        first = self.start("replay", tape, "--to", to, "--mc-rate", "100Mbit", "--json", box=made.publisher, terminal=True)
+        self.wait_until_sending(first)
+        second = self.start("replay", tape, "--to", to, "--mc-rate", "100Mbit", "--wait-for", 0, "--json",
+                            box=made.subscribers[1])
+        self.finish(second, 0)
+        self.assert_proved(self.finish(first, 0), [self.finish(subscriber, 0)], RECORDS, digest)
+
+
 class WhatIsLost(MulticastTest):
     def test_is_told_exactly_by_whom_it_concerns_and_only_by_them(self):
         made = self.make(subscribers=2, nics=1)
@@ -72,6 +84,22 @@ class WhatIsLost(MulticastTest):
         self.assertEqual((RECORDS, digest, True), (whole["records"], whole["digest"], whole["complete"]))
         self.assertGreater(lossy["records_lost"], 0)
         self.assertEqual(RECORDS, lossy["records"] + lossy["records_lost"])
+
+    def test_when_an_interface_goes_down_and_comes_up_again(self):
+        made = self.make(subscribers=2, nics=1)
+        to = self.at((A, 1))
+        broken, whole = (self.start("subscribe", to, "--json", box=box) for box in made.subscribers)
+        replay = self.start("replay", tape, "--to", to, "--mc-rate", "40Mbit", "--wait-for", 2, "--json",
+                            box=made.publisher, terminal=True)
+        self.wait_until_sending(replay, RECORDS // 8)
+        made.subscribers[0].down()
+        self.wait_until_sending(replay, RECORDS // 2)  # so that packets meet the interface while it is down
+        made.subscribers[0].up()
+        self.finish(replay, 3)
+        receipt = self.finish(broken, 3)
+        self.assertGreater(receipt["records_lost"], 0)
+        self.assertEqual(RECORDS, receipt["records"] + receipt["records_lost"])
+        self.assertEqual(digest, self.finish(whole, 0)["digest"])
 
 
 if __name__ == "__main__":
