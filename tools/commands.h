@@ -15,6 +15,7 @@ void add_clone(CLI::App& program, core::ExitCode& exit);
 void add_convert(CLI::App& program, core::ExitCode& exit);
 void add_info(CLI::App& program, core::ExitCode& exit);
 void add_nics(CLI::App& program, core::ExitCode& exit);
+void add_pgm_line(CLI::App& program, core::ExitCode& exit);
 void add_plan(CLI::App& program, core::ExitCode& exit);
 void add_recover(CLI::App& program, core::ExitCode& exit);
 void add_replay(CLI::App& program, core::ExitCode& exit);

@@ -21,7 +21,7 @@ void add_multicast_options(CLI::App& command, MulticastArguments& arguments) {
       ->group(kGroup);
   command.add_option("--mc-mtu", arguments.mtu, "Bytes of an IP packet (default: the interface's)")->group(kGroup);
   command.add_option("--mc-hops", arguments.hops, "Routers that may pass it on, plus one")->group(kGroup);
-  command.add_option("--mc-buffer", arguments.buffer, "Bytes that the system keeps for a socket (default: 64MiB)")
+  command.add_option("--mc-buffer", arguments.buffer, "Bytes that the system keeps for a socket (default: 16MiB)")
       ->group(kGroup);
   command
       .add_option(

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   tools::add_replay(program, exit);
   tools::add_subscribe(program, exit);
   tools::add_synth(program, exit);
+  tools::add_pgm_line(program, exit);
   tools::add_plan(program, exit);
   tools::add_nics(program, exit);
 

@@ -20,10 +20,11 @@ constexpr int64_t kRecoveryMax_ns = 10'000'000'000;
 constexpr uint64_t kWindowMax = 1u << 30;  // bytes
 constexpr unsigned kMtuMin = 576;          // bytes; that every IPv4 host takes
 constexpr unsigned kUdpHeaders = 20 + 8;   // bytes: IPv4, UDP
-constexpr unsigned kPgmHeaders = 80;       // the same, PGM with its options, ZeroMQ's own
+constexpr unsigned kPgmHeaders = 20 + 24;  // the same: IPv4, PGM; of EPGM UDP between them
+constexpr unsigned kZmqHeaders = 2 + 10;   // the same of ZeroMQ: where the first message begins; its length
 constexpr unsigned kMessageMin = 256;
-constexpr unsigned kMessageMax = 8192;  // with larger ones a receiver can go deaf
-constexpr uint64_t kBufferBytes = 64u << 20;
+constexpr unsigned kMessageMax = 8192;        // with larger ones a receiver can go deaf
+constexpr uint64_t kBufferBytes = 16u << 20;  // larger ones no longer fit in caches, and are slower
 
 core::Result<uint64_t> rate_of(const Endpoint& endpoint, const MulticastOptions& options, const topology::Nic& nic) {
   const uint64_t speed = nic.speed_mbit_per_s.value_or(0) * kMbit;
@@ -59,7 +60,8 @@ core::Result<unsigned> datagram_of(const Endpoint& endpoint, const MulticastOpti
     }
     return mtu - kUdpHeaders;
   }
-  const unsigned bytes = options.message_bytes.value_or(std::min(mtu - kPgmHeaders, kMessageMax));
+  const unsigned headers = kPgmHeaders + kZmqHeaders + (endpoint.scheme == Scheme::kEpgm ? 8 : 0);
+  const unsigned bytes = options.message_bytes.value_or(std::min(mtu - headers, kMessageMax));
   if (bytes < kMessageMin || bytes > kMessageMax) {
     return fail_with(ExitCode::kUsage, "a message on PGM has {} to {} bytes, not {}", kMessageMin, kMessageMax, bytes);
   }
