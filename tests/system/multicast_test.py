@@ -33,9 +33,9 @@ class MulticastTest(ReplayTest):
         """The endpoint of shards on these (group, nic)."""
         return ",".join(f"{self.scheme}://{group}@eth{nic}" for group, nic in lines)
 
-    def wait_for_packets(self, count):
-        """Until the publisher's interface has sent so many; what the replay calls sent may wait for the line still."""
-        wait_for(lambda: self.network.publisher.counters()["tx"]["packets"] >= count, f"{count} packets")
+    def wait_until_on_the_wire(self, count):
+        """Until the publisher's interface has sent so many bytes; what the replay calls sent may wait for the line still."""
+        wait_for(lambda: self.network.publisher.counters()["tx"]["bytes"] >= count, f"{count} bytes on the wire")
 
     def play_to(self, boxes, to, also=None, copies=(), expect=0, expect_subscriber=0, options=("--mc-rate", "400Mbit")):
         """A whole replay to these boxes; its report and their receipts."""
@@ -95,9 +95,9 @@ class WhatIsLost(MulticastTest):
         broken, whole = (self.start("subscribe", to, "--json", box=box) for box in made.subscribers)
         replay = self.start("replay", tape, "--to", to, "--mc-rate", "40Mbit", "--wait-for", 2, "--json",
                             box=made.publisher, terminal=True)
-        self.wait_for_packets(1000)
+        self.wait_until_on_the_wire(2_000_000)
         made.subscribers[0].down()
-        self.wait_for_packets(3000)  # some of them meet the interface while it is down
+        self.wait_until_on_the_wire(6_000_000)  # some of them meet the interface while it is down
         made.subscribers[0].up()
         self.finish(replay, 3)
         receipt = self.finish(broken, 3)
