@@ -32,7 +32,8 @@ core::Result<uint64_t> rate_of(const Endpoint& endpoint, const MulticastOptions&
     if (*options.rate_bit_per_s < 8'000) {
       return fail_with(ExitCode::kUsage, "a rate of {} bit/s is too low to send anything", *options.rate_bit_per_s);
     }
-    if (speed != 0 && *options.rate_bit_per_s > speed) {
+    if (nic.hardware && speed != 0 &&
+        *options.rate_bit_per_s > speed) {  // virtual ones tell of a speed that they do not have
       return fail_with(ExitCode::kUsage, "a rate of {} Mbit/s is more than {} can send, which is {} Mbit/s",
                        *options.rate_bit_per_s / kMbit, nic.name, speed / kMbit);
     }
