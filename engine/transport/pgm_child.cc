@@ -1,6 +1,7 @@
 #include "engine/transport/pgm_child.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,18 +19,21 @@
 #include "engine/core/clock.h"
 #include "engine/core/parse.h"
 #include "engine/transport/pgm_packet.h"
+#include "engine/transport/receive_buffer.h"
 #include "engine/transport/socket.h"
 
 namespace tapedeck::transport {
 namespace {
 
 constexpr size_t kBatches = 8;            // under way to the network
-constexpr int kReceivedWaiting = 1000;    // messages
+constexpr int kReceivedWaiting = 8192;    // messages
 constexpr uint64_t kRateMax = 2'147'000;  // kbit/s: libzmq computes bits per second in an int
 constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
-constexpr int64_t kDrainPoll_ns = 1'000'000;
 constexpr int64_t kLingerMax_ns = 2'000'000'000;
 constexpr int kIpProtocolPgm = 113;
+constexpr int kHandlesMax = 64;  // more than this process has
+constexpr int64_t kOpenPoll_ns = 1'000'000;
+constexpr int kOpenPolls = 1000;
 // OpenPGM leaves so many bytes of each packet free for options of fragments, of which libzmq makes none.
 constexpr unsigned kReservedForFragments = 20;
 constexpr unsigned kTpduMax = 65'535;
@@ -54,6 +58,11 @@ void depend_on_parent() {
   sigaction(SIGTERM, &action, nullptr);
   prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
   for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_IGN);
+  // Should what the network sends eat all memory, this process is the one to go.
+  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    static_cast<void>(!write(fd, "1000", 4));
+    close(fd);
+  }
   const rlimit none{};  // to abort is nothing out of the ordinary here, and a core file delays the start after it
   setrlimit(RLIMIT_CORE, &none);
 }
@@ -114,14 +123,11 @@ int recovery_ms_of(const MulticastSettings& settings) {
 }
 
 void set_options(zmq::socket_t& socket, const MulticastSettings& settings) {
-  const int buffer = static_cast<int>(std::min<uint64_t>(settings.buffer_bytes, 1u << 30));
   socket.set(zmq::sockopt::rate, zmq_rate_of(settings));
   socket.set(zmq::sockopt::recovery_ivl, recovery_ms_of(settings));
   socket.set(zmq::sockopt::multicast_hops, static_cast<int>(settings.hops));
   socket.set(zmq::sockopt::multicast_maxtpdu,
              static_cast<int>(std::min(settings.mtu_bytes + kReservedForFragments, kTpduMax)));
-  socket.set(zmq::sockopt::sndbuf, buffer);
-  socket.set(zmq::sockopt::rcvbuf, buffer);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kPgmMessageMax));
   socket.set(zmq::sockopt::linger, 0);
 }
@@ -135,6 +141,28 @@ core::Status open(zmq::socket_t& socket, const MulticastSettings& settings) {
 }
 
 bool tell(int parent, std::string_view text) { return ::send(parent, text.data(), text.size(), 0) >= 0; }
+
+// The sockets that OpenPGM opens, in libzmq's thread. Where its buffer overflows, a receiver is soon deaf: it is as
+// large as permissions allow, while libzmq would only ask for what anybody gets.
+bool enlarge_buffers(const MulticastSettings& settings) {
+  bool any = false;
+  for (int fd = 0; fd < kHandlesMax; ++fd) {
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0) continue;
+    if (protocol != (settings.scheme == Scheme::kPgm ? kIpProtocolPgm : IPPROTO_UDP)) continue;
+    static_cast<void>(set_receive_buffer(fd, settings.buffer_bytes));
+    any = true;
+  }
+  return any;
+}
+
+void wait_until_open(const MulticastSettings& settings) {
+  const core::Clock& clock = core::system_clock();
+  for (int i = 0; i < kOpenPolls && !enlarge_buffers(settings); ++i) {
+    clock.sleep_until(clock.monotonic_ns() + kOpenPoll_ns, kNeverStops);
+  }
+}
 
 // --- Sending.
 
@@ -258,6 +286,7 @@ core::Status run_receiver(const MulticastSettings& settings, int parent) {
   socket.set(zmq::sockopt::rcvhwm, kReceivedWaiting);
   socket.set(zmq::sockopt::subscribe, "");
   TD_TRY(open(socket, settings));
+  wait_until_open(settings);
   PacketWriter packets(parent);
   bool has_parent = tell(parent, kPgmReady);
   zmq::message_t message;

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "engine/core/parse.h"
+#include "engine/transport/receive_buffer.h"
 #include "engine/transport/socket.h"
 
 namespace tapedeck::transport {
@@ -19,20 +20,18 @@ constexpr int64_t kFinishMin_ns = 5'000'000'000;
 constexpr int64_t kFinishMax_ns = 60'000'000'000;
 constexpr int kPoll_ms = static_cast<int>(kPollInterval.count());
 
-// What the system gives as a buffer without privileges; libzmq asks no further.
-void tell_of_small_buffer(const MulticastSettings& settings, int name, std::string_view limit, core::Notices& notices) {
+// The child gets what this process would get.
+void tell_of_small_buffer(const MulticastSettings& settings, core::Notices& notices) {
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return;
-  const int asked = static_cast<int>(std::min<uint64_t>(settings.buffer_bytes, 1u << 30));
-  int got = 0;
-  socklen_t size = sizeof got;
-  setsockopt(socket, SOL_SOCKET, name, &asked, sizeof asked);
-  getsockopt(socket, SOL_SOCKET, name, &got, &size);
+  const uint64_t got = set_receive_buffer(socket, settings.buffer_bytes);
   close(socket);
-  if (got / 2 >= asked) return;  // the kernel doubles it
-  notices.add({fmt::format("the socket of {}:{} on {} has a buffer of {}, not {}: `sysctl -w {}={}`", settings.group,
-                           settings.port, settings.nic, core::format_bytes(static_cast<uint64_t>(got) / 2),
-                           core::format_bytes(static_cast<uint64_t>(asked)), limit, asked)});
+  if (got >= settings.buffer_bytes) return;
+  notices.add(
+      {fmt::format("the socket of {}:{} on {} has a buffer of {}, not {}: `sysctl -w net.core.rmem_max={}`, or "
+                   "give the capability cap_net_admin",
+                   settings.group, settings.port, settings.nic, core::format_bytes(got),
+                   core::format_bytes(settings.buffer_bytes), settings.buffer_bytes)});
 }
 
 int finish_ms(const MulticastSettings& settings) {
@@ -164,7 +163,6 @@ size_t PgmReceiver::window_bytes() const { return std::min(settings_.window_byte
 core::Result<std::unique_ptr<PgmSender>> make_pgm_sender(const MulticastSettings& settings, core::Notices& notices) {
   auto sender = std::make_unique<PgmSender>(settings, notices);
   TD_TRY(sender->start());
-  tell_of_small_buffer(settings, SO_SNDBUF, "net.core.wmem_max", notices);
   return sender;
 }
 
@@ -172,7 +170,7 @@ core::Result<std::unique_ptr<PgmReceiver>> make_pgm_receiver(const MulticastSett
                                                              core::Notices& notices) {
   auto receiver = std::make_unique<PgmReceiver>(settings, notices);
   TD_TRY(receiver->start());
-  tell_of_small_buffer(settings, SO_RCVBUF, "net.core.rmem_max", notices);
+  tell_of_small_buffer(settings, notices);
   return receiver;
 }
 
