@@ -7,8 +7,18 @@ import network
 from replay_test import ReplayTest
 from tapedeck_program import Folder, run_json, wait_for
 
-A, B = "239.192.1.1:5555", "239.192.1.2:5555"
+A, B = "239.192.1.1:5555", "239.192.1.2:5556"
 RECORDS = 200_000
+
+# Sends to a group what is none of ours: noise, the fronts of data frames and fragments with nothing right behind them, one byte.
+FORGED = 40
+FORGE = """
+import socket, sys
+group = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(10):
+    for datagram in (bytes(range(200)), b"TDL0000/" + b"TDE0" + bytes(300), b"TDS/FRG/" + b"\\xff" * 100, b"T"):
+        group.sendto(datagram, (sys.argv[1], int(sys.argv[2])))
+"""
 
 
 def setUpModule():
@@ -65,7 +75,6 @@ class WhatArrives(MulticastTest):
         self.assert_proved(report, receipts, RECORDS, digest)
         self.assertGreater(relay.stop()["dropped"], 10)
 
-
     def test_of_two_publishers_on_a_group_the_one_that_was_heard_first(self):
         made = self.make(subscribers=2, nics=1)
         to = self.at((A, 1))
@@ -76,6 +85,38 @@ class WhatArrives(MulticastTest):
                             box=made.subscribers[1])
         self.finish(second, 0)
         self.assert_proved(self.finish(first, 0), [self.finish(subscriber, 0)], RECORDS, digest)
+
+
+    def test_what_is_foreign_cut_or_forged_is_counted_and_left_out(self):
+        made = self.make(subscribers=2, nics=1)
+        to = self.at((A, 1))
+        subscriber = self.start("subscribe", to, "--json", box=made.subscribers[0])
+        replay = self.start("replay", tape, "--to", to, "--mc-rate", "40Mbit", "--json", box=made.publisher, terminal=True)
+        self.wait_until_sending(replay)
+        network.run(*made.subscribers[1].command("python3", "-c", FORGE, A.split(":")[0], A.split(":")[1]))
+        report, receipt = self.finish(replay, 0), self.finish(subscriber, 0)
+        self.assert_proved(report, [receipt], RECORDS, digest)
+        self.assertEqual(FORGED, receipt["bad_frames"])
+
+
+class OverPgm(MulticastTest):
+    scheme = "pgm"
+
+    def test_the_whole_tape_at_three_boxes_over_two_interfaces(self):
+        made = self.make(subscribers=3, nics=2)
+        report, receipts = self.play_to(made.subscribers, self.at((A, 1), (B, 2)))
+        self.assert_proved(report, receipts, RECORDS, digest)
+
+    def test_losses_are_repaired(self):
+        made = self.make(subscribers=3, nics=1)
+        relay = made.relay(made.subscribers[0], 1, "--loss", 0.001)
+        report, receipts = self.play_to(made.subscribers, self.at((A, 1)))
+        self.assert_proved(report, receipts, RECORDS, digest)
+        self.assertGreater(relay.stop()["dropped"], 0)
+
+
+class OverEpgm(OverPgm):
+    scheme = "epgm"
 
 
 class WhatIsLost(MulticastTest):
