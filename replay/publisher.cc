@@ -56,6 +56,13 @@ void Publisher::drain_subscriptions() {
   }
 }
 
+void Publisher::wait_for_subscription() {
+  for (const uint64_t before = subscriptions_; subscriptions_ == before;) {
+    zmq::message_t subscription;
+    if (transport::receive(socket_, subscription) && subscription.to_string_view().starts_with('\1')) ++subscriptions_;
+  }
+}
+
 void Publisher::send_in_band(const transport::Message& message) {
   zmq::message_t copy(message.data(), message.size());
   static_cast<void>(send_whole(copy));

@@ -37,6 +37,8 @@ class Publisher {
   // Sends the announcement, and with `everything` the dictionary, if they are due or `now`.
   void repeat_in_band(bool now, bool everything);
 
+  // Until one more subscription has come in than now: of a socket that is being connected in this process.
+  void wait_for_subscription();
   // How many subscriptions have come in; several for each subscriber as a rule.
   [[nodiscard]] uint64_t subscriptions() const { return subscriptions_; }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <latch>
 #include <memory>
 #include <random>
@@ -75,6 +76,10 @@ core::Result<Copies> parse_copies(const Options& options) {
   return copies;
 }
 
+uint64_t mean_record_bytes(const tape::TapeReader& tape) {
+  return std::max<uint64_t>(tape.totals().bytes / std::max<uint64_t>(tape.totals().records, 1), 1);
+}
+
 // A replay that is under way. The thread that runs it watches over the shards.
 class Replay {
  public:
@@ -88,7 +93,11 @@ class Replay {
         on_status_(on_status),
         clock_(clock),
         networks_(networks),
-        session_(networks.front(), id_, options.subscriber_silence_ns, clock),
+        session_(networks.front(), id_, options.subscriber_silence_ns,
+                 {.sent = [this] { return records_sent(); },
+                  .mean_record_bytes = mean_record_bytes(tape_),
+                  .limit = send_limit_},
+                 clock),
         tape_clock_(selection_.start(), selection_.end(), options.rate.value_or(1)),
         skew_(networks.size(), static_cast<uint64_t>(options.max_skew_ns)),
         start_line_(static_cast<std::ptrdiff_t>(networks.size())),
@@ -97,6 +106,7 @@ class Replay {
                 .publisher = id_,
                 .run_bytes = run_bytes_max(tape_, options.ordered || !selection_.is_whole_tape(), options.batch_bytes),
                 .session = session_,
+                .windows = windows_,
                 .tape_clock = tape_clock_,
                 .skew = skew_,
                 .notices = notices,
@@ -131,11 +141,18 @@ class Replay {
     return std::ranges::all_of(shards_, [&](const auto& shard) { return is_so(*shard); });
   }
 
+  [[nodiscard]] uint64_t records_sent() const {
+    uint64_t records = 0;
+    for (const auto& shard : shards_) records += shard->publisher().records();
+    return records;
+  }
+
   core::Status bind(const Copies& copies) {
     for (const auto& endpoints : copies) {
+      windows_.emplace_back(send_limit_);
       std::vector<std::string> bound;
       for (size_t i = 0; i < shards_.size(); ++i) {
-        TD_ASSIGN(bound.emplace_back(), shards_[i]->bind(endpoints[i]));
+        TD_ASSIGN(bound.emplace_back(), shards_[i]->bind(endpoints[i], bound_.size()));
       }
       bound_.push_back(std::move(bound));
     }
@@ -257,6 +274,8 @@ class Replay {
   const core::Clock& clock_;
   const uint64_t id_ = random_id();
   std::vector<zmq::context_t>& networks_;
+  transport::SendLimit send_limit_;
+  std::deque<transport::FlowWindow> windows_;  // of each copy
   SessionServer session_;
   TapeClock tape_clock_;
   SkewLimit skew_;
@@ -269,6 +288,30 @@ class Replay {
   int64_t next_status_ns_ = 0;                   // monotonic, as the other
   int64_t settled_ns_ = 0;
 };
+
+core::Status check_multicast(const Options& options, const Copies& copies) {
+  for (const auto& endpoints : copies) {
+    TD_TRY(transport::check_ports(endpoints));
+    for (const transport::Endpoint& endpoint : endpoints) {
+      if (!endpoint.is_multicast()) continue;
+      if (options.wait_for_subscriptions > 0) {
+        return core::fail_with(ExitCode::kUsage, "nobody can tell how many have subscribed to {}: use wait-for",
+                               endpoint.text());
+      }
+      if (options.on_slow == OnSlow::kDrop) {
+        return core::fail_with(ExitCode::kUsage, "{} does not drop by itself what a slow subscriber cannot take",
+                               endpoint.text());
+      }
+      if (options.wire == transport::Wire::kPlain && endpoint.scheme == transport::Scheme::kUdp) {
+        return core::fail_with(ExitCode::kUsage,
+                               "the plain wire is for clients of ZeroMQ, and {} is not theirs: use pgm "
+                               "or epgm",
+                               endpoint.text());
+      }
+    }
+  }
+  return {};
+}
 
 core::Status check_shards(const Options& options, const Source& source, size_t shards) {
   if (options.ordered && shards > 1) {
@@ -289,6 +332,7 @@ core::Result<Report> replay_in(std::vector<zmq::context_t>& networks, core::Noti
   TD_ASSIGN(const Copies copies, parse_copies(options));
   TD_ASSIGN(const Source source, open_source(options));
   TD_TRY(check_shards(options, source, copies.front().size()));
+  TD_TRY(check_multicast(options, copies));
   return Replay(options, networks, notices, source, stop, on_status, clock).run(copies, before_close);
 }
 

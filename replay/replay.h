@@ -12,6 +12,7 @@
 #include "engine/core/clock.h"
 #include "engine/core/stop.h"
 #include "engine/topology/plan.h"
+#include "engine/transport/multicast.h"
 #include "replay/publisher.h"
 #include "replay/report.h"
 #include "replay/selection.h"
@@ -40,6 +41,7 @@ struct Options {
   unsigned wait_for_subscriptions = 0;  // that each data socket must have had before that; for clients that do not join
   OnSlow on_slow = OnSlow::kBlock;
   transport::Wire wire = transport::Wire::kPacked;
+  transport::MulticastOptions multicast{};
   std::vector<topology::ShardPlace> places{};  // of the shards' threads; free beyond them
   ReadMode read_mode = ReadMode::kAuto;
   uint64_t batch_bytes = 1u << 20;       // of a run; 4 KiB to 64 MiB

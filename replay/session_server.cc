@@ -6,6 +6,8 @@ namespace tapedeck::replay {
 namespace {
 
 constexpr size_t kPeersMax = 65'536;  // beyond it a hello is not answered
+// For so long a subscriber that has handled all that it has may stay where it is, before what is under way is given up.
+constexpr int64_t kUnderWayMax_ns = 300'000'000;
 
 }  // namespace
 
@@ -31,8 +33,13 @@ transport::Verdict judge_receipt(const transport::Receipt& receipt,
   return {.equal = true, .sentence = "all of it arrived"};
 }
 
-SessionServer::SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, const core::Clock& clock)
-    : router_(context, zmq::socket_type::router), publisher_(publisher), silence_ns_(silence_ns), clock_(clock) {
+SessionServer::SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, Flow flow,
+                             const core::Clock& clock)
+    : router_(context, zmq::socket_type::router),
+      publisher_(publisher),
+      silence_ns_(silence_ns),
+      flow_(std::move(flow)),
+      clock_(clock) {
   router_.set(zmq::sockopt::linger, 1000);
   router_.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
 }
@@ -66,9 +73,15 @@ void SessionServer::on_message(const std::string& identity, const transport::Ses
   const std::lock_guard lock(mutex_);
   if (const auto* hello = std::get_if<transport::Hello>(&message)) {
     if (hello->publisher != publisher_ || peers_.size() >= kPeersMax) return;
-    Peer& peer = peers_[identity];
+    const auto [place, is_new] = peers_.try_emplace(identity);
+    Peer& peer = place->second;
     peer.participant.name = hello->name;
     peer.heard_ns = clock_.monotonic_ns();
+    peer.reached_ns = peer.heard_ns;
+    peer.window_records = (hello->window_bytes + flow_.mean_record_bytes - 1) / flow_.mean_record_bytes;
+    // What was sent before it joined is not under way to it, unless it heard it: then it will tell.
+    if (is_new) peer.done = flow_.sent();
+    set_limit();
     joined_.store(peers_.size(), std::memory_order_release);
     send(identity, transport::Welcome{.publisher = publisher_});
     return;
@@ -79,14 +92,36 @@ void SessionServer::on_message(const std::string& identity, const transport::Ses
   peer.heard_ns = clock_.monotonic_ns();
   peer.participant.dead = false;
   if (const auto* progress = std::get_if<transport::Progress>(&message)) {
-    peer.participant.records = progress->records;
+    note_progress(peer, *progress);
     send(identity, transport::Pong{.progress_sent_ns = progress->sent_ns,
                                    .received_ns = received_ns,
                                    .sent_ns = static_cast<int64_t>(clock_.now().value)});
   } else if (const auto* receipt = std::get_if<transport::Receipt>(&message)) {
     peer.participant.receipt = *receipt;
+    set_limit();
     judge(identity, peer);
   }
+}
+
+// Records that are lost are seen when one behind them arrives: where nothing does, because the window is full of them,
+// they are given up.
+void SessionServer::note_progress(Peer& peer, const transport::Progress& progress) {
+  peer.participant.records = progress.records;
+  const uint64_t reached = progress.records + progress.lost;
+  if (reached != peer.reached || !progress.is_idle) peer.reached_ns = peer.heard_ns;
+  peer.reached = reached;
+  peer.done = std::max(peer.done, reached);
+  if (peer.heard_ns - peer.reached_ns > kUnderWayMax_ns) peer.done = std::max(peer.done, flow_.sent());
+  set_limit();
+}
+
+void SessionServer::set_limit() {
+  uint64_t limit = UINT64_MAX;
+  for (const auto& [identity, peer] : peers_) {
+    if (peer.window_records == 0 || peer.participant.receipt || peer.participant.dead) continue;
+    limit = std::min(limit, peer.done + peer.window_records);
+  }
+  flow_.limit.set(limit);
 }
 
 // Until all has been sent only an incomplete receipt can be judged: its subscriber has given up.
@@ -113,6 +148,7 @@ void SessionServer::note_silent_ones() {
     if (peer.participant.receipt && !peer.answered) judge(identity, peer);
     if (!peer.participant.receipt && now_ns - peer.heard_ns > silence_ns_) peer.participant.dead = true;
   }
+  set_limit();
 }
 
 void SessionServer::send(const std::string& identity, const transport::SessionMessage& message) {

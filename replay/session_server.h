@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/core/clock.h"
+#include "engine/transport/flow_window.h"
 #include "engine/transport/session.h"
 #include "engine/transport/socket.h"
 
@@ -28,7 +30,14 @@ struct Participant {
 
 class SessionServer {
  public:
-  SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, const core::Clock& clock);
+  // How far subscribers with windows let the replay go: what was sent so far, in records of so many bytes on average,
+  // and where to tell up to which record may be sent.
+  struct Flow {
+    std::function<uint64_t()> sent;
+    uint64_t mean_record_bytes = 1;
+    transport::SendLimit& limit;
+  };
+  SessionServer(zmq::context_t& context, uint64_t publisher, int64_t silence_ns, Flow flow, const core::Clock& clock);
 
   [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint);
   void run();  // until stop()
@@ -50,10 +59,16 @@ class SessionServer {
     Participant participant;
     int64_t heard_ns = 0;  // monotonic
     bool answered = false;
+    uint64_t window_records = 0;  // 0: none
+    uint64_t done = 0;            // records that are no longer under way to it: handled, lost, or given up
+    uint64_t reached = 0;         // handled or lost, as it last told
+    int64_t reached_ns = 0;       // monotonic; since when it has been there, or was busy with what it had
   };
 
   void receive();
   void on_message(const std::string& identity, const transport::SessionMessage& message);
+  void note_progress(Peer& peer, const transport::Progress& progress);
+  void set_limit();
   void judge(const std::string& identity, Peer& peer);
   void note_silent_ones();
   void send(const std::string& identity, const transport::SessionMessage& message);
@@ -61,6 +76,7 @@ class SessionServer {
   zmq::socket_t router_;
   const uint64_t publisher_;
   const int64_t silence_ns_;
+  const Flow flow_;
   const core::Clock& clock_;
   std::atomic<bool> stopped_{false};
   std::atomic<size_t> joined_{0};

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "engine/topology/pinning.h"
+#include "engine/transport/lines.h"
 
 namespace tapedeck::replay {
 namespace {
@@ -27,6 +28,7 @@ constexpr int kPlainLinger_ms = 60'000;  // for clients that give no receipt whe
 Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& network, const LaneShare& lanes)
     : shared_(shared),
       number_(number),
+      network_(network),
       pool_(buffers(lanes.size()), kRunOverhead + shared.run_bytes),
       publisher_(network, shared.options.on_slow, frames_in_queue(), shared.source.tape.id(), shared.publisher,
                  shared.source.plain, shared.stop, shared.clock),
@@ -62,8 +64,51 @@ const topology::ShardPlace* Shard::place() const {
   return number_ < places.size() ? &places[number_] : nullptr;
 }
 
+core::Result<std::string> Shard::bind(const transport::Endpoint& endpoint, size_t copy) {
+  return endpoint.is_multicast() ? open_output(endpoint, copy) : publisher_.bind(endpoint);
+}
+
+core::Result<std::string> Shard::open_output(const transport::Endpoint& endpoint, size_t copy) {
+  TD_ASSIGN(const transport::MulticastSettings settings, transport::settle(endpoint, shared_.options.multicast));
+  shared_.notices.add({settings.sentence()});
+  TD_ASSIGN(std::unique_ptr<transport::LineSender> line,
+            transport::make_line_sender(settings, shared_.notices, shared_.clock));
+  TD_ASSIGN(const std::string way, publisher_.bind({.scheme = transport::Scheme::kInproc,
+                                                    .path = fmt::format("multicast-{}-{}", number_, copy)}));
+  outputs_.push_back(
+      {.sender = std::make_unique<transport::MulticastSender>(network_, way, std::move(line), shared_.options.wire,
+                                                              shared_.windows[copy], shared_.stop, shared_.clock),
+       .thread = {}});
+  publisher_.wait_for_subscription();
+  return endpoint.text();
+}
+
+void Shard::start_outputs() {
+  for (Output& output : outputs_) {
+    output.thread = std::thread([this, &output] {
+      if (place() != nullptr) shared_.notices.add(topology::take_place(place()->io));
+      output.sender->run();
+    });
+  }
+}
+
+// They have as long as ZeroMQ's own threads have to send what is left.
+void Shard::finish_outputs() {
+  const core::StopFlag never;
+  const int64_t give_up_ns = shared_.clock.monotonic_ns() + int64_t{linger_ms()} * 1'000'000;
+  for (Output& output : outputs_) output.sender->finish();
+  for (Output& output : outputs_) {
+    while (!output.sender->has_ended() && shared_.clock.monotonic_ns() < give_up_ns) {
+      shared_.clock.sleep_until(shared_.clock.monotonic_ns() + kDismissedPoll_ns, never);
+    }
+    output.sender->give_up();
+    output.thread.join();
+  }
+}
+
 void Shard::run() {
   if (place() != nullptr) shared_.notices.add(topology::take_place(place()->thread));
+  start_outputs();
   const bool go = wait_for_subscribers();
   if (!go) shared_.start_line.count_down();
   if (go) play();
@@ -71,6 +116,7 @@ void Shard::run() {
   phase_.store(Phase::kPlayed, std::memory_order_release);
   say_the_end();
   publisher_.close(linger_ms());
+  finish_outputs();
 }
 
 int Shard::linger_ms() const {

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <latch>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "engine/core/notices.h"
+#include "engine/transport/multicast_sender.h"
 #include "replay/paced_player.h"
 #include "replay/publisher.h"
 #include "replay/read_ahead.h"
@@ -24,6 +28,7 @@ struct SharedByShards {
   uint64_t publisher;  // id
   size_t run_bytes;    // of a run at most
   const SessionServer& session;
+  std::deque<transport::FlowWindow>& windows;  // of each copy of the replay
   TapeClock& tape_clock;
   SkewLimit& skew;
   core::Notices& notices;
@@ -36,10 +41,9 @@ class Shard {
  public:
   Shard(const SharedByShards& shared, size_t number, zmq::context_t& network, const LaneShare& lanes);
 
-  // Binds and gives the endpoint with the port that it got. Once for each copy of the replay.
-  [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint) {
-    return publisher_.bind(endpoint);
-  }
+  // Binds, or opens a multicast line, and gives the endpoint with the port that it got. Once for each copy of the
+  // replay.
+  [[nodiscard]] core::Result<std::string> bind(const transport::Endpoint& endpoint, size_t copy);
   // Before run().
   void announce_as(const transport::Announcement& announcement, const transport::Dictionary& dictionary) {
     publisher_.announce_as(announcement, dictionary);
@@ -65,6 +69,15 @@ class Shard {
  private:
   enum class Phase { kWaiting, kPlaying, kPlayed };
 
+  // A multicast line and the thread that feeds it.
+  struct Output {
+    std::unique_ptr<transport::MulticastSender> sender;
+    std::thread thread;
+  };
+
+  [[nodiscard]] core::Result<std::string> open_output(const transport::Endpoint& endpoint, size_t copy);
+  void start_outputs();
+  void finish_outputs();
   [[nodiscard]] int frames_in_queue() const;
   [[nodiscard]] Order order() const;
   [[nodiscard]] size_t buffers(size_t lanes) const;
@@ -82,8 +95,10 @@ class Shard {
 
   const SharedByShards& shared_;
   const size_t number_;
+  zmq::context_t& network_;
   core::BufferPool pool_;
   Publisher publisher_;
+  std::vector<Output> outputs_;
   ReadAhead read_ahead_;
   std::optional<PacedPlayer> paced_;
   std::atomic<Phase> phase_{Phase::kWaiting};  // the release of kPlayed publishes what is told of a shard that has

@@ -11,6 +11,7 @@
 #include "replay/embedded.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/multicast_options.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
 #include "tools/topic_options.h"
@@ -40,6 +41,7 @@ struct ReplayArguments {
   std::string workers;
   std::string plan;
   std::string lanes;
+  MulticastArguments multicast;
   std::string silence = "10s";
   std::string report;
   LiveView::Options live;
@@ -104,6 +106,7 @@ core::Status complete(ReplayArguments& arguments) {
   TD_TRY(parse_if_given(arguments.start_offset, selection.start_offset_ns, core::parse_duration_ns));
   TD_TRY(parse_if_given(arguments.duration, selection.duration_ns, core::parse_duration_ns));
   TD_TRY(place(arguments));
+  TD_ASSIGN(options.multicast, parse_multicast(arguments.multicast));
   TD_TRY(parse_lanes(arguments.lanes, selection.lanes));
   TD_ASSIGN(options.max_skew_ns, core::parse_duration_ns(arguments.max_skew));
   TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
@@ -224,7 +227,8 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
   command
       ->add_option("--to", options.endpoints,
-                   "Endpoint to bind: tcp://HOST:PORT (port 0: any) or ipc://PATH; commas name one for each shard, and "
+                   "Endpoint to bind: tcp://HOST:PORT (port 0: any), ipc://PATH, or multicast as pgm://GROUP:PORT@NIC, "
+                   "epgm:// or udp://; commas name one for each shard, and "
                    "a further --to is another copy; inproc://NAME is a Black Box in this process")
       ->required()
       ->expected(1)
@@ -278,6 +282,7 @@ void add_replay(CLI::App& program, ExitCode& exit) {
   command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
       ->capture_default_str();
   command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
+  add_multicast_options(*command, arguments->multicast);
   add_plan_option(*command, arguments->plan);
   command->add_option("--workers", arguments->workers,
                       "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");

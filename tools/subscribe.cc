@@ -10,6 +10,7 @@
 #include "engine/core/parse.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/multicast_options.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
 #include "tools/topic_options.h"
@@ -28,6 +29,7 @@ struct SubscribeOptions {
   std::string workers;
   std::string plan;
   core::NameChoiceOptions topics;
+  MulticastArguments multicast;
   LiveView::Options live;
   bool json = false;
 };
@@ -156,6 +158,7 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
   TD_ASSIGN(options.box.stall_ns, core::parse_duration_ns(options.stall));
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
+  TD_ASSIGN(options.box.multicast, parse_multicast(options.multicast));
   TD_TRY(place(options));
   blackbox::keep_message_memory();
   std::optional<blackbox::TopicFilter> filter;
@@ -190,8 +193,12 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       program.add_subcommand("subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
   command
       ->add_option("ENDPOINT", options->box.endpoint,
-                   "Of the replay: tcp://HOST:PORT or ipc://PATH; one for each of its shards, separated by commas")
+                   "Of the replay: tcp://HOST:PORT, ipc://PATH, or pgm://, epgm:// or udp:// with GROUP:PORT@NIC; one "
+                   "for each of its shards, separated by commas")
       ->required();
+  command->add_option("--also", options->box.also,
+                      "Multicast: further groups, one for each endpoint, that carry the same; what one line loses is "
+                      "taken from the other");
   command->add_option("--subscribers", options->box.subscribers,
                       "SUB threads, to which the endpoints are dealt (default: one for each endpoint)");
   command->add_option("--workers", options->workers, "Worker threads (default: 1); auto: as many as the plan has");
@@ -206,6 +213,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--name", options->box.name, "Name in the replay's report (default HOST:PID)");
   command->add_option("--silence", options->silence, "Take the replay for dead after so long without a sign of it")
       ->capture_default_str();
+  add_multicast_options(*command, options->multicast);
   add_plan_option(*command, options->plan);
   command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
   LiveView::add_options(*command, options->live);

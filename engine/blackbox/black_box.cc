@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/blackbox/multicast_inputs.h"
 #include "engine/blackbox/session_client.h"
 #include "engine/blackbox/subscriber.h"
 #include "engine/blackbox/worker.h"
@@ -31,14 +32,27 @@ std::string default_name() {
   return fmt::format("{}:{}", host, getpid());
 }
 
+// A second line for each endpoint is multicast as the first is.
+core::Status check_lines(const std::vector<transport::Endpoint>& endpoints,
+                         const std::vector<transport::Endpoint>& also) {
+  const auto is_multicast = [](const transport::Endpoint& endpoint) { return endpoint.is_multicast(); };
+  if (endpoints.size() != also.size()) {
+    return core::fail_with(core::ExitCode::kUsage, "{} endpoints need as many second lines, not {}", endpoints.size(),
+                           also.size());
+  }
+  if (std::ranges::all_of(endpoints, is_multicast) && std::ranges::all_of(also, is_multicast)) return {};
+  return core::fail_with(core::ExitCode::kUsage, "second lines are for multicast: pgm, epgm and udp");
+}
+
 // The threads of a box and what they share. Built whole, run once.
 class Box {
  public:
   // `networks`: one for each SUB thread, to which the endpoints are dealt.
-  Box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
+  Box(std::vector<zmq::context_t>& networks, MulticastInputs& multicast, core::Notices& notices, const Options& options,
       std::vector<transport::Endpoint> endpoints, const core::StopFlag& stop, const OnStatus& on_status,
       const core::Clock& clock)
       : networks_(networks),
+        multicast_(multicast),
         notices_(notices),
         options_(options),
         endpoints_(std::move(endpoints)),
@@ -63,11 +77,13 @@ class Box {
         subscribers_[i]->run();
       });
     }
+    multicast_.start();
     while (any(Ending::kRunning)) {
       keep_session(kEndNoticed);
       tell_status();
     }
     for (std::thread& thread : subscriber_threads) thread.join();
+    multicast_.stop();
     wait_for_workers();
     inproc_.shutdown();
     for (std::thread& thread : worker_threads) thread.join();
@@ -76,6 +92,7 @@ class Box {
 
  private:
   core::Status build(const HandlerFactory& make_handler) {
+    TD_TRY(open_ways());
     for (size_t i = 0; i < networks_.size(); ++i) TD_TRY(build_subscriber(i));
     const WorkerContext context{options_.on_throw, stop_all_, accounts_, topics_, clock_, clock_offset_ns_};
     for (unsigned i = 0; i < options_.workers; ++i) {
@@ -83,6 +100,25 @@ class Box {
       pull.set(zmq::sockopt::rcvhwm, frames_in_half_a_queue());
       for (size_t from = 0; from < networks_.size(); ++from) pull.connect(way(from, is_by_lane() ? i : 0));
       workers_.push_back(std::make_unique<Worker>(context, std::move(pull), make_handler(i)));
+    }
+    return {};
+  }
+
+  // What to connect to for each endpoint.
+  core::Status open_ways() {
+    TD_TRY(transport::check_ports(endpoints_));
+    std::vector<transport::Endpoint> also;
+    if (!options_.also.empty()) {
+      TD_ASSIGN(also, transport::parse_endpoints(options_.also));
+      TD_TRY(check_lines(endpoints_, also));
+      TD_TRY(transport::check_ports(also));
+    }
+    for (size_t i = 0; i < endpoints_.size(); ++i) {
+      ways_.push_back(endpoints_[i]);
+      if (!endpoints_[i].is_multicast()) continue;
+      const size_t network = i % networks_.size();
+      TD_ASSIGN(ways_.back(),
+                multicast_.open(endpoints_[i], also.empty() ? nullptr : &also[i], networks_[network], network));
     }
     return {};
   }
@@ -117,7 +153,7 @@ class Box {
     sub.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
     for (const std::string_view prefix : prefixes) sub.set(zmq::sockopt::subscribe, prefix);
     for (size_t i = number; i < endpoints_.size(); i += networks_.size()) {
-      TD_TRY(transport::connect(sub, endpoints_[i]));
+      TD_TRY(transport::connect(sub, ways_[i]));
     }
     return sub;
   }
@@ -142,7 +178,7 @@ class Box {
     if (!session_) open_session();
     if (!session_) {
       std::this_thread::sleep_for(wait);
-    } else if (session_->step(records(), wait)) {
+    } else if (session_->step(position(), wait)) {
       for (const auto& subscriber : subscribers_) subscriber->note_sign_of_life();
     }
   }
@@ -154,8 +190,8 @@ class Box {
     if (announced_ns_ == 0) announced_ns_ = clock_.monotonic_ns();
     const size_t shards = announcement->endpoints.size();
     if (heard_.shards() < shards || endpoints_.size() != shards) return check_shards(*announcement);
-    session_ =
-        std::make_unique<SessionClient>(networks_.front(), name(), announcement->publisher, clock_, clock_offset_ns_);
+    session_ = std::make_unique<SessionClient>(networks_.front(), name(), announcement->publisher,
+                                               multicast_.window_bytes(), clock_, clock_offset_ns_);
     // An endpoint that cannot be: nobody answers, and the receipt stays without a verdict.
     static_cast<void>(session_->connect(transport::reachable(announcement->session_endpoint, endpoints_.front())));
   }
@@ -303,12 +339,27 @@ class Box {
     return records;
   }
 
+  [[nodiscard]] SessionClient::Position position() const {
+    SessionClient::Position position{.handled = records()};
+    for (const auto& worker : workers_) position.lost += worker->records_lost();
+    uint64_t dispatched = 0;
+    for (const auto& subscriber : subscribers_) {
+      position.lost += subscriber->records_lost();
+      dispatched += subscriber->frames();
+    }
+    for (const auto& worker : workers_) dispatched -= worker->frames();
+    position.is_idle = dispatched == 0;
+    return position;
+  }
+
   [[nodiscard]] std::string name() const { return options_.name.empty() ? default_name() : options_.name; }
 
   std::vector<zmq::context_t>& networks_;
+  MulticastInputs& multicast_;
   core::Notices& notices_;
   const Options& options_;
   const std::vector<transport::Endpoint> endpoints_;
+  std::vector<transport::Endpoint> ways_;  // to them
   const core::StopFlag& stop_;
   core::StopFlag stop_all_;  // also set by what ends the run here
   const OnStatus& on_status_;
@@ -333,12 +384,15 @@ core::Result<size_t> subscribers(const Options& options, size_t endpoints) {
                          options.subscribers, endpoints);
 }
 
-core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, core::Notices& notices, const Options& options,
-                              const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
-                              const core::Clock& clock) {
+core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, MulticastInputs& multicast, core::Notices& notices,
+                              const Options& options, const HandlerFactory& make_handler, const core::StopFlag& stop,
+                              const OnStatus& on_status, const core::Clock& clock) {
   TD_TRY(check(options));
   TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
-  return Box(networks, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
+  auto outcome =
+      Box(networks, multicast, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
+  multicast.stop();
+  return outcome;
 }
 
 }  // namespace
@@ -360,22 +414,24 @@ core::Result<Outcome> run(const Options& options, const HandlerFactory& make_han
   }
   TD_ASSIGN(const std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
   TD_ASSIGN(const size_t threads, subscribers(options, endpoints.size()));
-  std::vector<zmq::context_t> networks;
   core::Notices notices;
+  MulticastInputs multicast(options, notices, clock);
+  std::vector<zmq::context_t> networks;
   for (size_t i = 0; i < threads; ++i) {
     zmq::context_t& network = networks.emplace_back(1);
     if (i < options.places.size()) {
       notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
     }
   }
-  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
+  return run_box(networks, multicast, notices, options, make_handler, stop, on_status, clock);
 }
 
 core::Result<Outcome> run_in(std::vector<zmq::context_t>& networks, const Options& options,
                              const HandlerFactory& make_handler, const core::StopFlag& stop, const OnStatus& on_status,
                              const core::Clock& clock) {
   core::Notices notices;
-  return run_box(networks, notices, options, make_handler, stop, on_status, clock);
+  MulticastInputs multicast(options, notices, clock);
+  return run_box(networks, multicast, notices, options, make_handler, stop, on_status, clock);
 }
 
 void keep_message_memory() {

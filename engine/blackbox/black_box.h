@@ -17,6 +17,7 @@
 #include "engine/core/stop.h"
 #include "engine/tape/block.h"
 #include "engine/topology/plan.h"
+#include "engine/transport/multicast.h"
 #include "engine/transport/receipt.h"
 
 namespace tapedeck::blackbox {
@@ -50,7 +51,10 @@ enum class OnThrow {
 };
 
 struct Options {
-  std::string endpoint;      // of the replay; commas name its shards
+  std::string endpoint;  // of the replay; commas name its shards
+  std::string also{};    // multicast: further groups, one for each endpoint, that carry the same: what is lost on
+                         // one line is taken from the other
+  transport::MulticastOptions multicast{};
   unsigned subscribers = 0;  // SUB threads, to which the endpoints are dealt; 0: one for each endpoint
   unsigned workers = 1;      // at least 1
   OnThrow on_throw = OnThrow::kStop;

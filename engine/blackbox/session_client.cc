@@ -7,14 +7,16 @@ namespace {
 
 constexpr int64_t kHelloInterval_ns = 1'000'000'000;
 constexpr int64_t kProgressInterval_ns = 100'000'000;
+constexpr int64_t kQuickProgressInterval_ns = 2'000'000;
 
 }  // namespace
 
-SessionClient::SessionClient(zmq::context_t& context, std::string name, uint64_t publisher, const core::Clock& clock,
-                             std::atomic<int64_t>& clock_offset_ns)
+SessionClient::SessionClient(zmq::context_t& context, std::string name, uint64_t publisher, uint64_t window_bytes,
+                             const core::Clock& clock, std::atomic<int64_t>& clock_offset_ns)
     : dealer_(context, zmq::socket_type::dealer),
       name_(std::move(name)),
       publisher_(publisher),
+      window_bytes_(window_bytes),
       clock_(clock),
       clock_offset_ns_(clock_offset_ns) {
   dealer_.set(zmq::sockopt::linger, 0);
@@ -28,14 +30,25 @@ void SessionClient::send(const transport::SessionMessage& message) {
   static_cast<void>(transport::send(dealer_, body, zmq::send_flags::dontwait));
 }
 
-bool SessionClient::step(uint64_t records, std::chrono::milliseconds wait) {
+// A replay with a window waits for it.
+bool SessionClient::is_progress_due(const Position& position, int64_t now_ns) const {
+  const bool is_waited_for = window_bytes_ > 0 && position != reported_ && now_ns >= next_quick_progress_ns_;
+  return welcomed_ && (now_ns >= next_progress_ns_ || is_waited_for);
+}
+
+bool SessionClient::step(const Position& position, std::chrono::milliseconds wait) {
   const int64_t now_ns = clock_.monotonic_ns();
   if (!welcomed_ && now_ns >= next_hello_ns_) {
-    send(transport::Hello{.publisher = publisher_, .name = name_});
+    send(transport::Hello{.publisher = publisher_, .name = name_, .window_bytes = window_bytes_});
     next_hello_ns_ = now_ns + kHelloInterval_ns;
   }
-  if (welcomed_ && now_ns >= next_progress_ns_) {
-    send(transport::Progress{.records = records, .sent_ns = static_cast<int64_t>(clock_.now().value)});
+  if (is_progress_due(position, now_ns)) {
+    send(transport::Progress{.records = position.handled,
+                             .sent_ns = static_cast<int64_t>(clock_.now().value),
+                             .lost = position.lost,
+                             .is_idle = position.is_idle});
+    reported_ = position;
+    next_quick_progress_ns_ = now_ns + kQuickProgressInterval_ns;
     next_progress_ns_ = now_ns + kProgressInterval_ns;
   }
   bool heard = false;
@@ -76,11 +89,11 @@ std::optional<transport::Verdict> SessionClient::settle(const transport::Receipt
   while (!verdict_ && clock_.monotonic_ns() < deadline_ns) {
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns >= next_receipt_ns) {
-      if (!welcomed_) send(transport::Hello{.publisher = publisher_, .name = name_});
+      if (!welcomed_) send(transport::Hello{.publisher = publisher_, .name = name_, .window_bytes = window_bytes_});
       send(receipt);
       next_receipt_ns = now_ns + kHelloInterval_ns;
     }
-    step(receipt.records, transport::kPollInterval);
+    step({.handled = receipt.records, .lost = receipt.records_lost, .is_idle = true}, transport::kPollInterval);
   }
   return verdict_;
 }

@@ -15,19 +15,28 @@ namespace tapedeck::blackbox {
 
 class SessionClient {
  public:
-  SessionClient(zmq::context_t& context, std::string name, uint64_t publisher, const core::Clock& clock,
-                std::atomic<int64_t>& clock_offset_ns);
+  // `window_bytes`: see transport::Hello.
+  SessionClient(zmq::context_t& context, std::string name, uint64_t publisher, uint64_t window_bytes,
+                const core::Clock& clock, std::atomic<int64_t>& clock_offset_ns);
 
   [[nodiscard]] core::Status connect(const std::string& endpoint);
 
-  // Says hello until welcomed, reports progress each 100 ms, and takes what has come, waiting up to `wait` for it.
+  // Where a box is.
+  struct Position {
+    uint64_t handled = 0;  // records
+    uint64_t lost = 0;     // records
+    bool is_idle = false;
+    bool operator==(const Position&) const = default;
+  };
+  // Says hello until welcomed, reports progress when it is due, and takes what has come, waiting up to `wait` for it.
   // True if there was a sign of life.
-  bool step(uint64_t records, std::chrono::milliseconds wait);
+  bool step(const Position& position, std::chrono::milliseconds wait);
 
   // Sends the receipt and waits for the verdict.
   [[nodiscard]] std::optional<transport::Verdict> settle(const transport::Receipt& receipt, int64_t timeout_ns);
 
  private:
+  [[nodiscard]] bool is_progress_due(const Position& position, int64_t now_ns) const;
   void send(const transport::SessionMessage& message);
   void receive(core::Bytes bytes);
   void note_offset(const transport::Pong& pong);
@@ -35,11 +44,14 @@ class SessionClient {
   zmq::socket_t dealer_;
   std::string name_;
   uint64_t publisher_;
+  uint64_t window_bytes_;
   const core::Clock& clock_;
   std::atomic<int64_t>& clock_offset_ns_;
   int64_t round_trip_best_ns_ = INT64_MAX;
   int64_t next_hello_ns_ = 0;     // monotonic
   int64_t next_progress_ns_ = 0;  // monotonic
+  Position reported_;
+  int64_t next_quick_progress_ns_ = 0;  // monotonic
   bool welcomed_ = false;
   std::optional<transport::Verdict> verdict_;
 };

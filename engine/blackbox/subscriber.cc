@@ -6,10 +6,6 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
-// More records than a lane sends in years. A forged envelope beyond it is refused, so that neither the end of a run nor
-// what all lanes have lost goes beyond 64 bits.
-constexpr uint64_t kWireSequenceMax = uint64_t{1} << 52;
-
 Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, MakePlainSocket make_plain, size_t shards,
                        std::vector<zmq::socket_t> pushes)
     : context_(context),
@@ -57,7 +53,7 @@ bool Subscriber::on_message(zmq::message_t message) {
 bool Subscriber::on_data(zmq::message_t message) {
   transport::Envelope envelope;
   if (transport::read_envelope(bytes_of(message), envelope) != transport::FrameError::kNone ||
-      envelope.lane >= tape::kLanesMax || envelope.wire_sequence > kWireSequenceMax) {
+      envelope.lane >= tape::kLanesMax || envelope.wire_sequence > transport::kWireSequenceMax) {
     ++bad_frames_;
     return false;
   }
@@ -137,7 +133,7 @@ void Subscriber::dispatch(zmq::message_t message) {
 
 void Subscriber::note_gap(core::Lane lane, uint64_t from, uint64_t to) {
   ++gaps_;
-  records_lost_ += to - from;
+  records_lost_.add(to - from);
   context_.accounts.skip(lane, from, to - from);
 }
 
@@ -193,7 +189,7 @@ void Subscriber::on_end(const transport::EndOfTape& end) {
   if (!ended_.insert(end.shard).second) return;  // said again
   release_held();
   for (const auto& [lane, records] : end.records_sent) {
-    if (lane.value >= tape::kLanesMax || records > kWireSequenceMax) {
+    if (lane.value >= tape::kLanesMax || records > transport::kWireSequenceMax) {
       ++bad_frames_;
       continue;
     }

@@ -52,12 +52,12 @@ class Subscriber {
   [[nodiscard]] uint64_t frames() const { return frames_.get(); }    // dispatched
   [[nodiscard]] uint64_t records() const { return records_.get(); }  // in them, by their envelopes
   [[nodiscard]] uint64_t bytes() const { return bytes_.get(); }
+  [[nodiscard]] uint64_t records_lost() const { return records_lost_.get(); }
   // A sign of life of the replay came another way.
   void note_sign_of_life() { heard_ns_.store(context_.clock.monotonic_ns(), std::memory_order_relaxed); }
 
   // After ending() is not kRunning.
   [[nodiscard]] uint64_t gaps() const { return gaps_; }
-  [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
   [[nodiscard]] uint64_t repeated_records() const { return repeated_records_; }
   [[nodiscard]] uint64_t bad_frames() const { return bad_frames_; }
   [[nodiscard]] bool publisher_was_interrupted() const { return publisher_was_interrupted_; }
@@ -97,7 +97,6 @@ class Subscriber {
   bool another_publishes_ = false;                // on our plain wire, where messages do not say who sent them
   std::vector<uint64_t> next_wire_sequence_;      // by lane
   uint64_t gaps_ = 0;
-  uint64_t records_lost_ = 0;
   uint64_t repeated_records_ = 0;
   uint64_t bad_frames_ = 0;
   bool publisher_was_interrupted_ = false;
@@ -106,6 +105,7 @@ class Subscriber {
   alignas(64) core::Counter frames_;
   core::Counter records_;
   core::Counter bytes_;
+  core::Counter records_lost_;
 };
 
 }  // namespace tapedeck::blackbox

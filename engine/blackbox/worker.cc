@@ -51,7 +51,7 @@ void Worker::handle_frame(core::Bytes frame) {
   RunPiece piece;
   handle_run(envelope, transport::run_of(frame), piece);
   record_bytes_.add(piece.record_bytes);
-  records_lost_ += envelope.record_count - piece.digest.records;
+  records_lost_.add(envelope.record_count - piece.digest.records);
   records_.add(piece.digest.records);
   context_.accounts.add(core::Lane(envelope.lane), envelope.wire_sequence, envelope.record_count, piece);
   // Unsigned, for the envelope may name any time.

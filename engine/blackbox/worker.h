@@ -40,6 +40,7 @@ class Worker {
   [[nodiscard]] uint64_t records() const { return records_.get(); }
   [[nodiscard]] uint64_t record_bytes() const { return record_bytes_.get(); }
   [[nodiscard]] uint64_t throws() const { return throws_.get(); }
+  [[nodiscard]] uint64_t records_lost() const { return records_lost_.get(); }
   // The frame that it has in hand: since when (monotonic, 0 if none), and what it is.
   struct InHand {
     int64_t since_ns = 0;
@@ -49,7 +50,6 @@ class Worker {
   [[nodiscard]] InHand in_hand() const;
 
   // After frames() says that all frames given to it are done, by whoever read that.
-  [[nodiscard]] uint64_t records_lost() const { return records_lost_; }
   [[nodiscard]] uint64_t damaged_blocks() const { return damaged_blocks_; }
   [[nodiscard]] const core::Histogram& lateness() const { return lateness_; }
   [[nodiscard]] const std::string& first_throw() const { return first_throw_; }  // a sentence; empty if none
@@ -64,7 +64,6 @@ class Worker {
   std::unique_ptr<Handler> handler_;
   tape::BlockOpener opener_;
   core::Histogram lateness_;
-  uint64_t records_lost_ = 0;
   uint64_t damaged_blocks_ = 0;
   std::string first_throw_;
 
@@ -73,6 +72,7 @@ class Worker {
   core::Counter records_;
   core::Counter record_bytes_;
   core::Counter throws_;
+  core::Counter records_lost_;
   std::atomic<int64_t> in_hand_since_ns_{0};
   std::atomic<uint16_t> in_hand_lane_{0};
   std::atomic<uint64_t> in_hand_sequence_{0};

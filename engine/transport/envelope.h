@@ -39,6 +39,10 @@ static_assert(offsetof(Envelope, scheduled_ns) == 32 && offsetof(Envelope, crc) 
 // Writes prefix and envelope to out[0..72), with the checksum filled in.
 void stamp_envelope(core::MutableBytes out, const Envelope& envelope);
 
+// More records than a lane sends in years. A forged envelope beyond it is refused, so that neither the end of a run nor
+// what all lanes have lost goes beyond 64 bits.
+inline constexpr uint64_t kWireSequenceMax = uint64_t{1} << 52;
+
 enum class FrameError : uint8_t { kNone, kShort, kForeign, kChecksum };
 
 // Reads the front of a data frame. `kForeign`: no data frame of ours, or of another version.

@@ -17,6 +17,7 @@ core::Result<topology::Nic> find_nic(std::string_view name_or_address) {
   };
   if (const auto found = std::ranges::find_if(nics, is_it); found != nics.end()) return *found;
   std::vector<std::string> names;
+  names.reserve(nics.size());
   for (const topology::Nic& nic : nics) names.push_back(nic.name);
   return core::fail_with(ExitCode::kUsage,
                          "no network interface is called '{}' or has that address; there are {} (`tapedeck nics`)",

@@ -357,7 +357,7 @@ core::Status run_receiver(const MulticastSettings& settings, int parent) {
 
 core::Status run_pgm_child(PgmRole role, const MulticastSettings& settings, int socket) {
   depend_on_parent();
-  const core::Status status = role == PgmRole::kSend ? run_sender(settings, socket) : run_receiver(settings, socket);
+  core::Status status = role == PgmRole::kSend ? run_sender(settings, socket) : run_receiver(settings, socket);
   if (!status) static_cast<void>(tell(socket, status.error().message));
   return status;
 }

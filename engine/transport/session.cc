@@ -9,13 +9,13 @@ Json base(std::string_view type) { return {{"version", kProtocolVersion}, {"type
 
 Json to_json(const Hello& m) {
   Json json = base("hello");
-  json.update({{"publisher", m.publisher}, {"name", m.name}});
+  json.update({{"publisher", m.publisher}, {"name", m.name}, {"window_bytes", m.window_bytes}});
   return json;
 }
 
 Json to_json(const Progress& m) {
   Json json = base("progress");
-  json.update({{"records", m.records}, {"sent_ns", m.sent_ns}});
+  json.update({{"records", m.records}, {"sent_ns", m.sent_ns}, {"lost", m.lost}, {"idle", m.is_idle}});
   return json;
 }
 
@@ -85,10 +85,12 @@ Receipt receipt_from(const Json& json) {
 core::Result<SessionMessage> message_from(const Json& json) {
   const auto type = json.at("type").get<std::string>();
   if (type == "hello") {
-    return Hello{core::integer<uint64_t>(json.at("publisher")), json.at("name").get<std::string>()};
+    return Hello{core::integer<uint64_t>(json.at("publisher")), json.at("name").get<std::string>(),
+                 core::integer<uint64_t>(json.at("window_bytes"))};
   }
   if (type == "progress") {
-    return Progress{core::integer<uint64_t>(json.at("records")), core::integer<int64_t>(json.at("sent_ns"))};
+    return Progress{core::integer<uint64_t>(json.at("records")), core::integer<int64_t>(json.at("sent_ns")),
+                    core::integer<uint64_t>(json.at("lost")), json.at("idle").get<bool>()};
   }
   if (type == "pong") {
     return Pong{core::integer<int64_t>(json.at("progress_sent_ns")), core::integer<int64_t>(json.at("received_ns")),

@@ -12,16 +12,19 @@
 
 namespace tapedeck::transport {
 
-// Subscriber to replay, once it hears the data socket.
+// Subscriber to replay, once it hears the data sockets.
 struct Hello {
-  uint64_t publisher = 0;  // to whom it thinks it speaks
-  std::string name;        // unique enough for people: host:pid
+  uint64_t publisher = 0;     // to whom it thinks it speaks
+  std::string name{};         // unique enough for people: host:pid
+  uint64_t window_bytes = 0;  // that may be under way to it, of data over lines that lose what does not fit; 0: any
 };
 
-// Subscriber to replay, each 100 ms.
+// Subscriber to replay, each 100 ms; with a window, whenever there is progress.
 struct Progress {
-  uint64_t records = 0;
-  int64_t sent_ns = 0;  // by the subscriber's wall clock
+  uint64_t records = 0;  // handled
+  int64_t sent_ns = 0;   // by the subscriber's wall clock
+  uint64_t lost = 0;     // records that are known to be missing
+  bool is_idle = false;  // all that arrived has been handled
 };
 
 // Replay to subscriber, the answer to Progress: for the clock offset, and a sign of life.

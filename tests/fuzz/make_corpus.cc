@@ -5,6 +5,7 @@
 #include "engine/clone/protocol.h"
 #include "engine/tape/codec.h"
 #include "engine/tape/segment_scanner.h"
+#include "engine/transport/datagram.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/plain_message.h"
 #include "engine/transport/session.h"
@@ -166,6 +167,37 @@ void add_messages(const Corpus& corpus) {
   corpus.add("blackbox", "late-names", byte(1) + runs + piece(text_of(dictionary)) + piece(text_of(end)));
 }
 
+// As a sender cuts them: what `message` becomes in datagrams of `size` bytes, each a piece.
+std::string datagrams_of(core::Bytes message, size_t size) {
+  std::string input;
+  transport::DatagramBatch batch(4, size);
+  const auto flush = [&] {
+    for (size_t i = 0; i < batch.count(); ++i) input += piece(core::as_text(batch.datagram(i)));
+    batch.clear();
+    return true;
+  };
+  transport::DatagramCutter cutter(batch, flush);
+  TD_CHECK(cutter.cut(message) && flush());
+  return input;
+}
+
+void add_datagrams(const Corpus& corpus) {
+  const auto run = [](uint64_t first, tape::Codec codec) {
+    return blackbox::make_frame(2, first, 40, {blackbox::make_block(2, first, 40, codec)});
+  };
+  const std::string in_order =
+      datagrams_of(run(0, tape::Codec::kNone), 400) + datagrams_of(run(40, tape::Codec::kLz4), 300);
+  const std::string two_lines = datagrams_of(run(40, tape::Codec::kNone), 500) +
+                                datagrams_of(run(0, tape::Codec::kNone), 300) +
+                                datagrams_of(run(0, tape::Codec::kNone), 400);
+  corpus.add("datagrams", "in-order", byte(0) + in_order);
+  corpus.add("datagrams", "repaired", byte(1) + in_order);
+  corpus.add("datagrams", "two-lines", byte(1) + two_lines);
+  const std::string names(3000, 'n');
+  corpus.add("datagrams", "fragments",
+             byte(0) + datagrams_of(core::as_bytes(names), 700) + datagrams_of(core::as_bytes(names), 300));
+}
+
 std::string clone_input(const clone::Message& message) {
   std::string input = byte(clone::kFrames);
   for (const std::string& frame : clone::encode(message)) input += piece(frame);
@@ -216,6 +248,7 @@ int main(int argc, char** argv) {
   add_tapes(corpus, scratch);
   add_packets(corpus);
   add_messages(corpus);
+  add_datagrams(corpus);
   add_clone(corpus);
   add_texts(corpus);
 }

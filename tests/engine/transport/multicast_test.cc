@@ -38,6 +38,7 @@ struct OnAnInterface : testing::Test {
                     .speed_mbit_per_s = 1000,
                     .mtu_bytes = 1500,
                     .up = true,
+                    .hardware = true,
                     .multicast = true,
                     .addresses = {"fe80::1", "10.0.0.9"}};
   void expect_refused_on_it(const Endpoint& endpoint, const MulticastOptions& options, std::string_view reason) const {
@@ -81,6 +82,8 @@ TEST_F(OnAnInterface, WhatItCannotDoIsRefused) {
   expect_refused_on_it(udp, {.hops = 256}, "1 to 255 hops");
   expect_refused_on_it(pgm, {.recovery_ns = 60'000'000'000}, "of memory");
   expect_refused_on_it(pgm, {.recovery_ns = 10}, "at least 1 ms");
+  nic.hardware = false;  // what a virtual interface says of its speed is no limit
+  EXPECT_TRUE(settle_on(nic, udp, with_rate(1'000'000'001)));
   nic.addresses = {"fe80::1"};
   expect_refused_on_it(udp, {}, "no IPv4 address");
   nic.up = false;

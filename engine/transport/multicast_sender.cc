@@ -1,0 +1,87 @@
+#include "engine/transport/multicast_sender.h"
+
+#include "engine/transport/socket.h"
+
+namespace tapedeck::transport {
+namespace {
+
+constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side of the connection
+constexpr int kPlainMessagesWaiting = 10'000;
+constexpr int64_t kWindowPoll_ns = 100'000;
+constexpr int64_t kSignOfLife_ns = 1'000'000'000;
+
+}  // namespace
+
+MulticastSender::MulticastSender(zmq::context_t& context, const std::string& from, std::unique_ptr<LineSender> line,
+                                 Wire wire, FlowWindow& window, const core::StopFlag& stop, const core::Clock& clock)
+    : sub_(context, zmq::socket_type::sub),
+      line_(std::move(line)),
+      wire_(wire),
+      window_(window),
+      sent_(window.add_sender()),
+      stop_(stop),
+      clock_(clock),
+      batch_(line_->datagrams_at_once(), line_->datagram_bytes()),
+      cutter_(batch_, [this] { return flush(); }),
+      sign_of_life_(line_->datagrams_at_once(), line_->datagram_bytes()),
+      sign_of_life_cutter_(sign_of_life_, [] { return false; }) {
+  sub_.set(zmq::sockopt::rcvhwm, wire == Wire::kPlain ? kPlainMessagesWaiting : kMessagesWaiting);
+  sub_.set(zmq::sockopt::rcvtimeo, static_cast<int>(kPollInterval.count()));
+  sub_.set(zmq::sockopt::linger, 0);
+  sub_.set(zmq::sockopt::subscribe, "");
+  sub_.connect(from);
+}
+
+void MulticastSender::run() {
+  bool goes_on = true;
+  while (goes_on && !given_up_.requested()) {
+    const bool was_finished = finished_.load(std::memory_order_acquire);
+    zmq::message_t message;
+    bool has_one = receive(sub_, message);
+    if (!has_one && was_finished) break;
+    while (has_one && goes_on) {
+      goes_on = send(message);
+      has_one = goes_on && receive(sub_, message, zmq::recv_flags::dontwait);
+    }
+    goes_on = goes_on && flush();
+  }
+  sub_.close();
+  line_.reset();
+  ended_.store(true, std::memory_order_release);
+}
+
+bool MulticastSender::send(const zmq::message_t& message) {
+  const core::Bytes bytes = bytes_of(message);
+  const std::string_view text = core::as_text(bytes);
+  if (stop_.requested() && !text.starts_with(kInBandPrefix)) return true;
+  if (wire_ == Wire::kPlain) return line_->send_message(bytes, given_up_);
+  if (text.starts_with(kAnnouncementPrefix)) {
+    sign_of_life_.clear();
+    static_cast<void>(sign_of_life_cutter_.cut(bytes));
+  }
+  return cutter_.cut(bytes);
+}
+
+bool MulticastSender::flush() {
+  if (batch_.empty()) return true;
+  if (!wait_for_window() || !line_->send(batch_, given_up_)) return false;
+  sent_.add(cutter_.records() - sent_.get());
+  batch_.clear();
+  return true;
+}
+
+// A subscriber that is busy for long must not take us for dead.
+bool MulticastSender::wait_for_window() {
+  int64_t next_sign_ns = clock_.monotonic_ns() + kSignOfLife_ns;
+  while (!window_.is_open(cutter_.records() - sent_.get()) && !stop_.requested()) {
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns >= next_sign_ns) {
+      if (!sign_of_life_.empty() && !line_->send(sign_of_life_, given_up_)) return false;
+      next_sign_ns = now_ns + kSignOfLife_ns;
+    }
+    if (!clock_.sleep_until(now_ns + kWindowPoll_ns, given_up_)) return false;
+  }
+  return true;
+}
+
+}  // namespace tapedeck::transport

@@ -1,0 +1,57 @@
+// Carries what a publisher sends to a line: takes its messages over inproc, cuts them into datagrams, and sends these
+// no faster than the subscribers can take them. Runs on a thread of its own; whoever publishes is held back by the
+// queue between them. Counters may be read from any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <zmq.hpp>
+
+#include "engine/core/clock.h"
+#include "engine/transport/datagram.h"
+#include "engine/transport/flow_window.h"
+#include "engine/transport/in_band.h"
+#include "engine/transport/line.h"
+
+namespace tapedeck::transport {
+
+class MulticastSender {
+ public:
+  // Connects to the publisher's inproc endpoint `from`, in its context. On the plain wire messages go as they are.
+  MulticastSender(zmq::context_t& context, const std::string& from, std::unique_ptr<LineSender> line, Wire wire,
+                  FlowWindow& window, const core::StopFlag& stop, const core::Clock& clock);
+
+  // Until finish(), and everything that was published before it has been sent. Once stopped, records are let go and
+  // only in-band messages are sent.
+  void run();
+  void finish() { finished_.store(true, std::memory_order_release); }
+  // Ends it whatever it waits for.
+  void give_up() { given_up_.request(); }
+  [[nodiscard]] bool has_ended() const { return ended_.load(std::memory_order_acquire); }
+
+  // In blocks that were damaged, so that they could not be cut.
+  [[nodiscard]] uint64_t records_lost() const { return cutter_.records_lost(); }
+
+ private:
+  [[nodiscard]] bool send(const zmq::message_t& message);
+  [[nodiscard]] bool flush();
+  [[nodiscard]] bool wait_for_window();
+
+  zmq::socket_t sub_;
+  std::unique_ptr<LineSender> line_;
+  const Wire wire_;
+  FlowWindow& window_;
+  core::Counter& sent_;
+  const core::StopFlag& stop_;
+  const core::Clock& clock_;
+  DatagramBatch batch_;
+  DatagramCutter cutter_;
+  DatagramBatch sign_of_life_;  // the last announcement, for when the subscribers hold us back
+  DatagramCutter sign_of_life_cutter_;
+  std::atomic<bool> finished_{false};
+  std::atomic<bool> ended_{false};
+  core::StopFlag given_up_;
+};
+
+}  // namespace tapedeck::transport
