@@ -25,7 +25,8 @@ struct Options {
   size_t bytes = 0;          // 0: all sizes that there are
   size_t message_bytes = 0;  // of messages, sent one by one; 0: datagrams
   uint64_t batches_per_s = 0;
-  bool cheap = false;  // looks at the number only
+  uint64_t rejoin_after = UINT64_MAX;  // datagrams
+  bool cheap = false;                  // looks at the number only
 };
 
 size_t size_of(uint64_t number, const Options& options, size_t max) {
@@ -81,7 +82,8 @@ int send(const Options& options, const transport::MulticastSettings& settings) {
   Reporter reporter;
   uint64_t number = 0;
   const auto json = [&](bool last) {
-    return Json{{"sent", number}, {"restarts", line.restarts()}, {"notices", notices.all()}, {"last", last}};
+    return Json{
+        {"sent", number}, {"restarts", line.restarts()}, {"notices", notices.all()}, {"ready", 1}, {"last", last}};
   };
   const int64_t start_ns = core::system_clock().monotonic_ns();
   for (int64_t i = 1; number < options.messages && !stop.requested(); ++i) {
@@ -113,7 +115,7 @@ int send(const Options& options, const transport::MulticastSettings& settings) {
   return 0;
 }
 
-int receive(const Options& options, const transport::MulticastSettings& settings) {
+int receive(Options options, const transport::MulticastSettings& settings) {
   const core::StopFlag& stop = core::stop_on_signals();
   core::Notices notices;
   auto receiver = transport::make_pgm_receiver(settings, notices);
@@ -123,6 +125,7 @@ int receive(const Options& options, const transport::MulticastSettings& settings
   uint64_t received = 0, next = 0, lost = 0, wrong = 0, bytes = 0;
   int64_t first_ns = 0, last_ns = 0;
   bool ended = false;
+  uint64_t rejoined_at = 0;
   const auto take = [&](core::Bytes datagram) {
     const uint64_t number = datagram.size() < 8 ? 0 : core::load_le<uint64_t>(datagram.data());
     if (number == kEnd) {
@@ -146,14 +149,21 @@ int receive(const Options& options, const transport::MulticastSettings& settings
                 {"bytes", bytes},
                 {"bytes_per_s",
                  static_cast<double>(bytes) * 1e9 / static_cast<double>(std::max<int64_t>(1, last_ns - first_ns))},
+                {"rejoined_at", rejoined_at},
                 {"restarts", line.restarts()},
                 {"notices", notices.all()},
+                {"ready", 1},
                 {"last", last}};
   };
   while (!ended && !stop.requested()) {
     pollfd handle{.fd = line.handle(), .events = POLLIN, .revents = 0};
     poll(&handle, 1, 5);
     while (line.receive(take) != 0) {
+    }
+    if (received >= options.rejoin_after) {
+      options.rejoin_after = UINT64_MAX;
+      rejoined_at = received;
+      if (const core::Status rejoined = line.rejoin(); !rejoined) return failed(rejoined.error());
     }
     if (!ended) last_ns = core::system_clock().monotonic_ns();
     if (reporter.is_due()) Reporter::print(json(false));
@@ -173,6 +183,7 @@ int main(int argc, char** argv) {
   app.add_option("--bytes", options.bytes);
   app.add_option("--message-bytes", options.message_bytes);
   app.add_option("--batches-per-s", options.batches_per_s);
+  app.add_option("--rejoin-after", options.rejoin_after);
   app.add_option("--rate", options.multicast.rate_bit_per_s);
   app.add_option("--recovery-ns", options.multicast.recovery_ns);
   app.add_option("--buffer", options.multicast.buffer_bytes);
