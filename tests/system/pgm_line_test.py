@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 import unittest
 
 import network
@@ -99,6 +100,11 @@ class OverPgm(unittest.TestCase):
     def test_what_is_sent_last_arrives_at_a_low_rate_too(self):
         self.assert_all_arrived(*self.start_both("--messages", 500, "--rate", 4_000_000), 500)
 
+    def test_a_sender_stays_for_as_long_as_its_last_packets_can_be_asked_for_again(self):
+        began = time.monotonic()
+        self.start("send", "--messages", 1, "--recovery-ns", 1_500_000_000).finish_well(self)
+        self.assertGreater(time.monotonic() - began, 1.5)
+
     def test_a_sender_whose_process_is_killed_goes_on(self):
         sender, receiver = self.start_both(*STEADY)
         receiver.wait_until("received", 1000)
@@ -125,7 +131,9 @@ class OverPgm(unittest.TestCase):
 
     def test_a_receiver_joins_anew_when_told(self):
         sender, receiver = self.start_both(*STEADY, "--rejoin-after", 1000)
+        child = receiver.child()
         receiver.wait_until("rejoined_at", 1000)
+        self.assertFalse(is_alive(child))
         receiver.wait_until("received", receiver.now()["rejoined_at"] + 1000)
         sender.signal(signal.SIGTERM)
         sender.finish_well(self)
