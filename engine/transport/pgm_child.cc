@@ -113,9 +113,9 @@ core::Status check_interface(const MulticastSettings& settings) {
 
 // --- The socket.
 
-// Our rate is kept by Pace. libzmq's own bucket holds a millisecond and is filled again by a timer of as much, so it
-// reaches about 0.8 of what it is told; and what is sent again comes out of it, too. So it is told more, and only keeps
-// bursts and repairs within bounds.
+// Our rate is kept by Pace. Left to itself, libzmq reaches 0.90 to 0.95 of what it is told: its bucket holds a
+// millisecond and is filled again by a timer of as much; and what is sent again comes out of it, too. So it is told
+// more, and only keeps bursts and repairs within bounds.
 int zmq_rate_of(const MulticastSettings& settings) {
   return static_cast<int>(std::clamp<uint64_t>(settings.rate_bit_per_s / 1000 * 5 / 4, 1, kRateMax));
 }

@@ -1,7 +1,7 @@
-// What goes between a PGM line and its child process, over a SOCK_SEQPACKET pair (docs/wire-protocol.md, "PGM"): the
-// first packet from the child is kPgmReady, or a sentence that says why it cannot run. Then packets of messages: u32
-// length and bytes, again and again, and a packet ends with a message. Only a message that does not fit goes on in the
-// packets behind, alone. One process trusts the other here, but not what a message says.
+// What goes between a PGM line and its child process, over a SOCK_SEQPACKET pair: the first packet from the child is
+// kPgmReady, or a sentence that says why it cannot run. Then packets of messages: u32 length and bytes, again and
+// again, and a packet ends with a message. Only a message that does not fit goes on in the packets behind, alone. One
+// process trusts the other here, but not what a message says.
 #pragma once
 
 #include <sys/socket.h>
