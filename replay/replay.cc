@@ -291,6 +291,7 @@ class Replay {
 
 core::Status check_multicast(const Options& options, const Copies& copies) {
   for (const auto& endpoints : copies) {
+    TD_TRY(transport::check_ports(endpoints));
     for (const transport::Endpoint& endpoint : endpoints) {
       if (!endpoint.is_multicast()) continue;
       if (options.wait_for_subscriptions > 0) {

@@ -106,10 +106,12 @@ class Box {
 
   // What to connect to for each endpoint.
   core::Status open_ways() {
+    TD_TRY(transport::check_ports(endpoints_));
     std::vector<transport::Endpoint> also;
     if (!options_.also.empty()) {
       TD_ASSIGN(also, transport::parse_endpoints(options_.also));
       TD_TRY(check_lines(endpoints_, also));
+      TD_TRY(transport::check_ports(also));
     }
     for (size_t i = 0; i < endpoints_.size(); ++i) {
       ways_.push_back(endpoints_[i]);

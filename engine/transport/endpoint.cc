@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 namespace tapedeck::transport {
 namespace {
@@ -144,6 +145,20 @@ core::Result<std::vector<Endpoint>> parse_endpoints(std::string_view list) {
     begin = end + 1;
   }
   return endpoints;
+}
+
+core::Status check_ports(const std::vector<Endpoint>& shards) {
+  std::set<std::string_view> ports;
+  for (const Endpoint& shard : shards) {
+    const bool is_pgm = shard.scheme == Scheme::kPgm || shard.scheme == Scheme::kEpgm;
+    if (is_pgm && !ports.insert(shard.port).second) {
+      return fail_with(ExitCode::kUsage,
+                       "two shards on port {}: a receiver of PGM hears every group on its port, so give "
+                       "each shard a port of its own",
+                       shard.port);
+    }
+  }
+  return {};
 }
 
 std::vector<Endpoint> neighbours(const Endpoint& first, size_t count) {

@@ -32,6 +32,9 @@ struct Endpoint {
 // One or more, separated by commas: of the shards of a replay, in order.
 [[nodiscard]] core::Result<std::vector<Endpoint>> parse_endpoints(std::string_view list);
 
+// Fails (kUsage) where two of these shards use PGM on one port: their receivers on one host would hear both.
+[[nodiscard]] core::Status check_ports(const std::vector<Endpoint>& shards);
+
 // `count` endpoints from `first` on: tcp ports or udp ports that follow each other, or any, where that is what it
 // names; for ipc "PATH-1" and so on behind PATH. Ports beyond 65535 are left out.
 [[nodiscard]] std::vector<Endpoint> neighbours(const Endpoint& first, size_t count);

@@ -61,14 +61,16 @@ def records_of(tape, expect=0):
 
 
 class Program:
-    """The program in the background. Its output is collected as it comes; its standard error is a terminal if asked."""
+    """The program in the background, in a box of network.py if given. Its output is collected as it comes; its standard error is
+    a terminal if asked."""
 
-    def __init__(self, *arguments, terminal=False):
+    def __init__(self, *arguments, terminal=False, box=None):
         self.arguments = arguments
         self.out = ""
         self.err = ""
         master, stderr = pty.openpty() if terminal else os.pipe()
-        self.process = subprocess.Popen([TAPEDECK, *map(str, arguments)], stdout=subprocess.PIPE, stderr=stderr)
+        command = [TAPEDECK, *map(str, arguments)]
+        self.process = subprocess.Popen(box.command(*command) if box else command, stdout=subprocess.PIPE, stderr=stderr)
         os.close(stderr)
         self.readers = [threading.Thread(target=self._read, args=("out", self.process.stdout.fileno())),
                         threading.Thread(target=self._read, args=("err", master))]

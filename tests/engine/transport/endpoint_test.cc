@@ -59,6 +59,14 @@ TEST(Endpoint, NeighboursTakeThePortsThatFollow) {
   EXPECT_EQ(texts("tcp://a:65534", 9), Texts({"tcp://a:65534", "tcp://a:65535"}));
 }
 
+TEST(Endpoint, ShardsOnPgmHavePortsOfTheirOwn) {
+  const auto check = [](std::string_view list) { return check_ports(*parse_endpoints(list)).has_value(); };
+  EXPECT_TRUE(check("pgm://239.1.1.1:5@e,pgm://239.1.1.1:6@e"));
+  EXPECT_FALSE(check("pgm://239.1.1.1:5@e,pgm://239.1.1.2:5@f"));
+  EXPECT_FALSE(check("epgm://239.1.1.1:5@e,epgm://239.1.1.2:5@f"));
+  EXPECT_TRUE(check("udp://239.1.1.1:5@e,udp://239.1.1.2:5@f"));
+}
+
 TEST(Endpoint, WhatIsNoEndpointIsRefused) {
   for (const char* text : {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000",
                            "tcp://a:65536", "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5",
