@@ -35,10 +35,14 @@ class Programs:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         sending = subprocess.Popen(self.sender + send, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         receiving = subprocess.Popen(self.receiver + receive, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        if watch is not None:
-            watch([sending, receiving])
-        received = receiving.communicate(timeout=TIMEOUT_S)[0]
-        sent = sending.communicate(timeout=TIMEOUT_S)[0]
+        try:
+            if watch is not None:
+                watch([sending, receiving])
+            received = receiving.communicate(timeout=TIMEOUT_S)[0]
+            sent = sending.communicate(timeout=TIMEOUT_S)[0]
+        finally:  # neither outlives a benchmark that is interrupted, or whose other half hangs
+            sending.kill()
+            receiving.kill()
         self._add_cpu(before)
         if sending.returncode or receiving.returncode:
             sys.exit(f"failed: {send} {receive}: {sent} {received}")

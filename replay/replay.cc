@@ -361,14 +361,8 @@ core::Result<Report> run(const Options& options, const core::StopFlag& stop, con
   }
   TD_TRY(check(options));
   TD_ASSIGN(const Copies copies, parse_copies(options));
-  std::vector<zmq::context_t> networks;
   core::Notices notices;
-  for (size_t i = 0; i < copies.front().size(); ++i) {
-    zmq::context_t& network = networks.emplace_back(1);
-    if (i < options.places.size()) {
-      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
-    }
-  }
+  auto networks = transport::make_networks(copies.front().size(), options.places, notices);
   return replay_in(
       networks, notices, options, [] {}, stop, on_status, clock);
 }

@@ -192,6 +192,29 @@ core::Result<ExitCode> run(ReplayArguments arguments) {
   return exit_code(report, late_limit_ns);
 }
 
+void add_endpoint_options(CLI::App& command, ReplayArguments& arguments) {
+  replay::Options& options = arguments.replay;
+  command
+      .add_option("--to", options.endpoints,
+                  "Endpoint to bind: tcp://HOST:PORT (port 0: any), ipc://PATH, or multicast as pgm://GROUP:PORT@NIC, "
+                  "epgm:// or udp://; commas name one for each shard, and "
+                  "a further --to is another copy; inproc://NAME is a Black Box in this process")
+      ->required()
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--shards", arguments.shards,
+                     "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
+                     "endpoint stands for the ports from it on); auto: as many as the plan has");
+  command.add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
+  command
+      .add_option("--wire", arguments.wire,
+                  "packed: blocks as they are on the tape, for subscribe; plain: a message for each record, behind its "
+                  "topic, for any ZeroMQ client, and for subscribe")
+      ->check(CLI::IsMember({"packed", "plain"}))
+      ->capture_default_str();
+  add_multicast_options(command, arguments.multicast);
+}
+
 void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   replay::SelectionOptions& selection = arguments.replay.selection;
   command.add_option("-S,--start", arguments.start, "From this capture time on: ns since 1970 or RFC 3339");
@@ -202,6 +225,65 @@ void add_selection_options(CLI::App& command, ReplayArguments& arguments) {
   command.add_option("--lanes", arguments.lanes, "Only these lanes, e.g. 0-7,12");
 }
 
+void add_pace_options(CLI::App& command, ReplayArguments& arguments) {
+  command.add_option("-r,--rate", arguments.rate, "max, or a multiple of real time, e.g. 10 or 0.5")
+      ->capture_default_str();
+  command.add_flag(
+      "--ordered", arguments.replay.ordered,
+      "All lanes in one stream in the exact order of arrival, by one shard; slower, and a subscriber keeps the "
+      "order with one worker only");
+  command.add_option("--loop", arguments.replay.passes, "How many times to send it (0: for ever)")
+      ->capture_default_str();
+  command
+      .add_option("--max-skew", arguments.max_skew,
+                  "How far a shard may be ahead of the slowest at full speed, in tape time")
+      ->capture_default_str();
+  command.add_option("--late-limit", arguments.late_limit, "Later than this is late: exit code 4")
+      ->capture_default_str();
+}
+
+void add_subscriber_options(CLI::App& command, ReplayArguments& arguments) {
+  replay::Options& options = arguments.replay;
+  command.add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
+      ->capture_default_str();
+  command
+      .add_option("--wait-for-subscriptions", options.wait_for_subscriptions,
+                  "Start when each shard has had so many subscriptions: for clients that do not join, with "
+                  "--wait-for 0")
+      ->capture_default_str();
+  command
+      .add_option("--on-slow", arguments.on_slow,
+                  "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
+      ->check(CLI::IsMember({"block", "drop"}))
+      ->capture_default_str();
+  command.add_option("--silence", arguments.silence, "Take a subscriber for dead after so long without a sign of it")
+      ->capture_default_str();
+}
+
+void add_buffer_options(CLI::App& command, ReplayArguments& arguments) {
+  command
+      .add_option("--read", arguments.read,
+                  "cached: through the page cache; direct: past it; auto: direct for a tape larger than half the "
+                  "memory")
+      ->check(CLI::IsMember({"auto", "cached", "direct"}))
+      ->capture_default_str();
+  command.add_option("--batch", arguments.batch, "Largest run of blocks in one frame, 4KiB to 64MiB")
+      ->capture_default_str();
+  command.add_option("--queue", arguments.queue, "Bytes that wait for each subscriber at most")->capture_default_str();
+}
+
+void add_thread_options(CLI::App& command, ReplayArguments& arguments) {
+  add_plan_option(command, arguments.plan);
+  command.add_option("--workers", arguments.workers,
+                     "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");
+}
+
+void add_output_options(CLI::App& command, ReplayArguments& arguments) {
+  LiveView::add_options(command, arguments.live);
+  command.add_option("--report", arguments.report, "Write the report to this file, as JSON");
+  command.add_flag("--json", arguments.json, "Print the report as JSON");
+}
+
 // What would do nothing is refused: whoever asks for it expects something of it.
 core::Status check_endpoint_options(const CLI::App& command, const ReplayArguments& arguments) {
   const bool is_within = is_embedded(arguments);
@@ -210,7 +292,8 @@ core::Status check_endpoint_options(const CLI::App& command, const ReplayArgumen
     if (!refused || command.count(option) == 0) return {};
     return fail_with(ExitCode::kUsage, "{} does nothing {}: leave it out", option, where);
   };
-  for (const char* option : {"--session-endpoint", "--wait-for", "--on-slow", "--silence", "--max-skew"}) {
+  for (const char* option :
+       {"--session-endpoint", "--wait-for", "--wait-for-subscriptions", "--on-slow", "--silence", "--max-skew"}) {
     TD_TRY(refuse_where(is_within, option, "with inproc, where the subscriber is in this process"));
   }
   TD_TRY(refuse_where(!has_queues, "--queue", "at full speed with inproc, where nothing waits"));
@@ -221,74 +304,16 @@ core::Status check_endpoint_options(const CLI::App& command, const ReplayArgumen
 
 void add_replay(CLI::App& program, ExitCode& exit) {
   auto arguments = std::make_shared<ReplayArguments>();
-  replay::Options& options = arguments->replay;
   CLI::App* command = program.add_subcommand(
       "replay", "Sends a tape to subscribers, as fast as it goes or in time, and collects their receipts");
-  command->add_option("TAPE", options.tape, "The tape (a directory)")->required();
-  command
-      ->add_option("--to", options.endpoints,
-                   "Endpoint to bind: tcp://HOST:PORT (port 0: any), ipc://PATH, or multicast as pgm://GROUP:PORT@NIC, "
-                   "epgm:// or udp://; commas name one for each shard, and "
-                   "a further --to is another copy; inproc://NAME is a Black Box in this process")
-      ->required()
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--shards", arguments->shards,
-                      "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
-                      "endpoint stands for the ports from it on); auto: as many as the plan has");
-  command
-      ->add_option("--max-skew", arguments->max_skew,
-                   "How far a shard may be ahead of the slowest at full speed, in tape time")
-      ->capture_default_str();
-  command->add_option("-r,--rate", arguments->rate, "max, or a multiple of real time, e.g. 10 or 0.5")
-      ->capture_default_str();
+  command->add_option("TAPE", arguments->replay.tape, "The tape (a directory)")->required();
+  add_endpoint_options(*command, *arguments);
   add_selection_options(*command, *arguments);
-  command->add_flag(
-      "--ordered", options.ordered,
-      "All lanes in one stream in the exact order of arrival, by one shard; slower, and a subscriber keeps the "
-      "order with one worker only");
-  command->add_option("--loop", options.passes, "How many times to send it (0: for ever)")->capture_default_str();
-  command->add_option("--wait-for", options.wait_for, "Start when so many subscribers have joined")
-      ->capture_default_str();
-  command
-      ->add_option("--wait-for-subscriptions", options.wait_for_subscriptions,
-                   "Start when each shard has had so many subscriptions: for clients that do not join, with "
-                   "--wait-for 0")
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--wire", arguments->wire,
-          "packed: blocks as they are on the tape, for subscribe; plain: a message for each record, behind its "
-          "topic, for any ZeroMQ client, and for subscribe")
-      ->check(CLI::IsMember({"packed", "plain"}))
-      ->capture_default_str();
-  command
-      ->add_option("--on-slow", arguments->on_slow,
-                   "block: the slowest subscriber holds the replay back; drop: it loses what does not fit")
-      ->check(CLI::IsMember({"block", "drop"}))
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--read", arguments->read,
-          "cached: through the page cache; direct: past it; auto: direct for a tape larger than half the memory")
-      ->check(CLI::IsMember({"auto", "cached", "direct"}))
-      ->capture_default_str();
-  command->add_option("--batch", arguments->batch, "Largest run of blocks in one frame, 4KiB to 64MiB")
-      ->capture_default_str();
-  command->add_option("--queue", arguments->queue, "Bytes that wait for each subscriber at most")
-      ->capture_default_str();
-  command->add_option("--late-limit", arguments->late_limit, "Later than this is late: exit code 4")
-      ->capture_default_str();
-  command->add_option("--silence", arguments->silence, "Take a subscriber for dead after so long without a sign of it")
-      ->capture_default_str();
-  command->add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
-  add_multicast_options(*command, arguments->multicast);
-  add_plan_option(*command, arguments->plan);
-  command->add_option("--workers", arguments->workers,
-                      "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");
-  LiveView::add_options(*command, arguments->live);
-  command->add_option("--report", arguments->report, "Write the report to this file, as JSON");
-  command->add_flag("--json", arguments->json, "Print the report as JSON");
+  add_pace_options(*command, *arguments);
+  add_subscriber_options(*command, *arguments);
+  add_buffer_options(*command, *arguments);
+  add_thread_options(*command, *arguments);
+  add_output_options(*command, *arguments);
   command->callback([arguments, command, &exit] {
     const auto result = check_endpoint_options(*command, *arguments).and_then([&] { return run(*arguments); });
     exit = result ? *result : report(result.error());

@@ -416,13 +416,7 @@ core::Result<Outcome> run(const Options& options, const HandlerFactory& make_han
   TD_ASSIGN(const size_t threads, subscribers(options, endpoints.size()));
   core::Notices notices;
   MulticastInputs multicast(options, notices, clock);
-  std::vector<zmq::context_t> networks;
-  for (size_t i = 0; i < threads; ++i) {
-    zmq::context_t& network = networks.emplace_back(1);
-    if (i < options.places.size()) {
-      notices.add(transport::place_io_threads(network, options.places[i].io, static_cast<unsigned>(i)));
-    }
-  }
+  auto networks = transport::make_networks(threads, options.places, notices);
   return run_box(networks, multicast, notices, options, make_handler, stop, on_status, clock);
 }
 

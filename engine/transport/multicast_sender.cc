@@ -54,7 +54,7 @@ bool MulticastSender::send(const zmq::message_t& message) {
   const core::Bytes bytes = bytes_of(message);
   const std::string_view text = core::as_text(bytes);
   if (stop_.requested() && !text.starts_with(kInBandPrefix)) return true;
-  if (wire_ == Wire::kPlain) return line_->send_message(bytes, given_up_);
+  if (wire_ == Wire::kPlain) return send_plain(bytes);
   if (text.starts_with(kAnnouncementPrefix)) {
     sign_of_life_.clear();
     static_cast<void>(sign_of_life_cutter_.cut(bytes));
@@ -62,10 +62,20 @@ bool MulticastSender::send(const zmq::message_t& message) {
   return cutter_.cut(bytes);
 }
 
+// As it is: clients of ZeroMQ know nothing of datagrams.
+bool MulticastSender::send_plain(core::Bytes message) {
+  if (message.size() > batch_.slot_bytes()) return flush() && line_->send_message(message, given_up_);
+  if (batch_.full() && !flush()) return false;
+  std::memcpy(batch_.next().data(), message.data(), message.size());
+  batch_.commit(message.size());
+  if (!core::as_text(message).starts_with(kInBandPrefix)) ++plain_records_;
+  return true;
+}
+
 bool MulticastSender::flush() {
   if (batch_.empty()) return true;
   if (!wait_for_window() || !line_->send(batch_, given_up_)) return false;
-  sent_.add(cutter_.records() - sent_.get());
+  sent_.add(records() - sent_.get());
   batch_.clear();
   return true;
 }
@@ -73,7 +83,7 @@ bool MulticastSender::flush() {
 // A subscriber that is busy for long must not take us for dead.
 bool MulticastSender::wait_for_window() {
   int64_t next_sign_ns = clock_.monotonic_ns() + kSignOfLife_ns;
-  while (!window_.is_open(cutter_.records() - sent_.get()) && !stop_.requested()) {
+  while (!window_.is_open(records() - sent_.get()) && !stop_.requested()) {
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns >= next_sign_ns) {
       if (!sign_of_life_.empty() && !line_->send(sign_of_life_, given_up_)) return false;

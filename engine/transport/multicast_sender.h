@@ -35,7 +35,10 @@ class MulticastSender {
 
  private:
   [[nodiscard]] bool send(const zmq::message_t& message);
+  [[nodiscard]] bool send_plain(core::Bytes message);
   [[nodiscard]] bool flush();
+  // In the batch, or sent.
+  [[nodiscard]] uint64_t records() const { return cutter_.records() + plain_records_; }
   [[nodiscard]] bool wait_for_window();
 
   zmq::socket_t sub_;
@@ -49,6 +52,7 @@ class MulticastSender {
   DatagramCutter cutter_;
   DatagramBatch sign_of_life_;  // the last announcement, for when the subscribers hold us back
   DatagramCutter sign_of_life_cutter_;
+  uint64_t plain_records_ = 0;
   std::atomic<bool> finished_{false};
   std::atomic<bool> ended_{false};
   core::StopFlag given_up_;

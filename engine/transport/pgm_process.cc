@@ -79,6 +79,7 @@ std::vector<std::string> arguments_for(PgmRole role, const MulticastSettings& se
 
 core::Result<pid_t> spawn(const std::string& program, std::vector<std::string> arguments, int socket, int errors) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

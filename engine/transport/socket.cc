@@ -59,17 +59,28 @@ core::Result<Endpoint> on_its_nic(Endpoint endpoint) {
   return endpoint;
 }
 
-}  // namespace
-
-std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place, unsigned shard) {
+// Before the first socket of `context`. Gives what cannot be done, as sentences.
+std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place, int number) {
   topology::Feasible feasible = topology::feasible_part_of(place);
-  context.set(zmq::ctxopt::thread_name_prefix, static_cast<int>(shard));
+  context.set(zmq::ctxopt::thread_name_prefix, number);
   if (feasible.place.cpu) context.set(zmq::ctxopt::thread_affinity_cpu_add, static_cast<int>(*feasible.place.cpu));
   if (feasible.place.fifo_priority) {
     context.set(zmq::ctxopt::thread_sched_policy, SCHED_FIFO);
     context.set(zmq::ctxopt::thread_priority, *feasible.place.fifo_priority);
   }
   return std::move(feasible.problems);
+}
+
+}  // namespace
+
+std::vector<zmq::context_t> make_networks(size_t count, const std::vector<topology::ShardPlace>& places,
+                                          core::Notices& notices) {
+  std::vector<zmq::context_t> networks;
+  for (size_t i = 0; i < count; ++i) {
+    zmq::context_t& network = networks.emplace_back(1);
+    if (i < places.size()) notices.add(place_io_threads(network, places[i].io, static_cast<int>(i)));
+  }
+  return networks;
 }
 
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& asked) {

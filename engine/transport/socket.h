@@ -9,6 +9,7 @@
 #include <zmq.hpp>
 
 #include "engine/core/buffer_pool.h"
+#include "engine/core/notices.h"
 #include "engine/core/status.h"
 #include "engine/topology/pinning.h"
 #include "engine/transport/endpoint.h"
@@ -29,11 +30,11 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
                            zmq::recv_flags flags = zmq::recv_flags::none);
 [[nodiscard]] bool send(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags flags = zmq::send_flags::none);
 
-// Gives the threads that `context` will start their CPU and scheduling, and the number `shard` in their names, as in
-// "0/ZMQbg/IO/0". Before its first socket. What cannot be done comes back as sentences, and is left out; ZeroMQ itself
-// would abort.
-[[nodiscard]] std::vector<std::string> place_io_threads(zmq::context_t& context, const topology::ThreadPlace& place,
-                                                        unsigned shard);
+// Contexts for shards or SUB threads, each with one I/O thread, which gets the CPU and scheduling of its place where
+// there is one, and the number of the context in its name, as in "0/ZMQbg/IO/0". What cannot be done is left out and
+// noticed; ZeroMQ itself would abort.
+[[nodiscard]] std::vector<zmq::context_t> make_networks(size_t count, const std::vector<topology::ShardPlace>& places,
+                                                        core::Notices& notices);
 
 // A message that lies in `size` bytes of a pool's buffer from `offset`, which goes back to its pool when ZeroMQ has
 // sent the last byte of it. Nothing is copied.

@@ -101,11 +101,12 @@ class WhatArrives(ReplayTest):
             self.assertTrue(report["whole_tape"])
             self.assertEqual([(True, True, digest)],
                              [(r["complete"], r["equal"], r["digest"]) for r in report["receipts"]])
-        for option in (("--session-endpoint", "tcp://127.0.0.1:*"), ("--io-cpu", "0"), ("--wait-for", "1"),
-                       ("--on-slow", "drop"), ("--silence", "1s"), ("--queue", "1MiB")):
+        for option in (("--session-endpoint", "tcp://127.0.0.1:*"), ("--wait-for", "1"),
+                       ("--wait-for-subscriptions", "1"), ("--on-slow", "drop"), ("--silence", "1s"),
+                       ("--max-skew", "1s"), ("--queue", "1MiB")):
             refused = run("replay", tape, "--to", "inproc://here", *option)
             self.assertEqual(2, refused.returncode, option)
-            self.assertIn(option[0], refused.stderr)
+            self.assertIn(f"{option[0]} does nothing", refused.stderr)
         refused = run("replay", tape, "--to", "tcp://127.0.0.1:*", "--wait-for", "0", "--workers", "2")
         self.assertEqual(2, refused.returncode, refused.stderr)
         refused = run("subscribe", "inproc://here")

@@ -150,34 +150,41 @@ std::vector<topology::ThreadFacts> io_threads_of(unsigned shard) {
 }
 
 TEST_F(SocketTest, IoThreadsRunWhereTheirPlaceIsUnderTheNumberOfTheirShard) {
-  topology::ThreadPlace place;
-  place.name = "pub-io-73";
-  place.cpu = static_cast<unsigned>(sched_getcpu());
-  place.fifo_priority = 3;
-  const std::vector<std::string> problems = place_io_threads(context_, place, 73);
+  topology::ShardPlace place;
+  place.io.cpu = static_cast<unsigned>(sched_getcpu());
+  place.io.fifo_priority = 3;
+  core::Notices notices;
+  std::vector<zmq::context_t> networks = make_networks(2, {{}, place}, notices);
   // A message that has gone over TCP went through the I/O thread, which has its name by then.
-  zmq::socket_t push(context_, zmq::socket_type::push);
-  zmq::socket_t pull(context_, zmq::socket_type::pull);
+  zmq::socket_t push(networks[1], zmq::socket_type::push);
+  zmq::socket_t pull(networks[1], zmq::socket_type::pull);
   ASSERT_TRUE(connect(push, *bind(pull, *parse_endpoint("tcp://127.0.0.1:0"))));
   zmq::message_t message("x", 1);
   ASSERT_TRUE(send(push, message) && receive(pull, message));
 
-  const auto threads = io_threads_of(73);
-  const auto io = std::ranges::find(threads, "73/ZMQbg/IO/0", &topology::ThreadFacts::name);
+  const auto threads = io_threads_of(1);
+  const auto io = std::ranges::find(threads, "1/ZMQbg/IO/0", &topology::ThreadFacts::name);
   ASSERT_NE(io, threads.end());
-  EXPECT_EQ(io->cpus_allowed, std::to_string(*place.cpu));
-  EXPECT_EQ(io->cpu, *place.cpu);
-  EXPECT_EQ(io->policy, problems.empty() ? SCHED_FIFO : SCHED_OTHER);
+  EXPECT_EQ(io->cpus_allowed, std::to_string(*place.io.cpu));
+  EXPECT_EQ(io->cpu, *place.io.cpu);
+  EXPECT_EQ(io->policy, notices.all().empty() ? SCHED_FIFO : SCHED_OTHER);
 }
 
 TEST_F(SocketTest, IoThreadsGoOnWithoutWhatTheirPlaceCannotGive) {
-  topology::ThreadPlace place;
-  place.name = "pub-io-0";
-  place.cpu = 99'999;
-  place.fifo_priority = 1'000;
-  EXPECT_EQ(place_io_threads(context_, place, 0).size(), 2u);
-  zmq::socket_t socket(context_, zmq::socket_type::pub);
+  topology::ShardPlace place;
+  place.io.cpu = 99'999;
+  place.io.fifo_priority = 1'000;
+  core::Notices notices;
+  std::vector<zmq::context_t> networks = make_networks(1, {place}, notices);
+  EXPECT_EQ(notices.all().size(), 2u);
+  zmq::socket_t socket(networks[0], zmq::socket_type::pub);
   EXPECT_TRUE(bind(socket, *parse_endpoint("tcp://127.0.0.1:0")));
+}
+
+TEST_F(SocketTest, NetworksBeyondThePlacesAreFree) {
+  core::Notices notices;
+  EXPECT_EQ(make_networks(3, {topology::ShardPlace{}}, notices).size(), 3u);
+  EXPECT_TRUE(notices.all().empty());
 }
 
 }  // namespace
