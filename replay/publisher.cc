@@ -1,5 +1,8 @@
 #include "replay/publisher.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace tapedeck::replay {
@@ -8,8 +11,29 @@ namespace {
 constexpr int64_t kAnnouncementInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryIntervalMax_ns = 10'000'000'000;
-constexpr uint64_t kBandwidthShare = 100;      // the repeated dictionary takes at most one part in this many
-constexpr size_t kBatchesOfLibzmq = 4 * 8192;  // bytes; more than what it encodes at once
+constexpr uint64_t kBandwidthShare = 100;          // the repeated dictionary takes at most one part in this many
+constexpr size_t kBatchesOfLibzmq = 4 * 8192;      // bytes; more than what it encodes at once
+constexpr size_t kUnixBufferIfUnknown = 1u << 20;  // bytes
+
+// As much as a Unix socket holds: its bound, and one piece more.
+size_t unix_buffer_bytes() {
+  int bound = 0;
+  socklen_t size = sizeof bound;
+  const int probe = socket(AF_UNIX, SOCK_STREAM, 0);
+  const bool known = getsockopt(probe, SOL_SOCKET, SO_SNDBUF, &bound, &size) == 0;
+  close(probe);
+  return known ? 2 * static_cast<size_t>(bound) : kUnixBufferIfUnknown;
+}
+
+// What must follow the last message that matters before the socket may be closed. libzmq then lets go what it has not
+// written of its last batch; and a SUB whose queue is full lets go what it has not read from an ipc connection.
+size_t padding_bytes(transport::Scheme scheme) {
+  switch (scheme) {
+    case transport::Scheme::kTcp: return kBatchesOfLibzmq;
+    case transport::Scheme::kIpc: return kBatchesOfLibzmq + unix_buffer_bytes();
+    default: return 0;
+  }
+}
 
 }  // namespace
 
@@ -24,6 +48,7 @@ Publisher::Publisher(zmq::context_t& context, OnSlow on_slow, int frames_max, co
 }
 
 core::Result<std::string> Publisher::bind(const transport::Endpoint& endpoint) {
+  padding_bytes_ = std::max(padding_bytes_, padding_bytes(endpoint.scheme));
   return transport::bind(socket_, endpoint);
 }
 
@@ -144,10 +169,9 @@ bool Publisher::send_end(uint32_t shard, bool interrupted) {
   transport::Message message = transport::encode(end);
   zmq::message_t copy(message.data(), message.size());
   const bool said = transport::send(socket_, copy);
-  if (!said || !plain_) return said;
-  // When a socket is closed libzmq lets go what it has not written of its last batch. That batch must be none of what a
-  // client without receipts waits for: so it is the same again, with spaces behind it.
-  message.resize(message.size() + kBatchesOfLibzmq, std::byte{' '});
+  if (!said || !plain_ || padding_bytes_ == 0) return said;
+  // A client without receipts waits for this message: the same again, with spaces behind it.
+  message.resize(message.size() + padding_bytes_, std::byte{' '});
   copy = zmq::message_t(message.data(), message.size());
   static_cast<void>(transport::send(socket_, copy));
   return true;

@@ -87,6 +87,7 @@ class Publisher {
   uint64_t bytes_at_dictionary_ = 0;
   uint64_t subscriptions_ = 0;
   std::optional<PlainSender> plain_;
+  size_t padding_bytes_ = 0;  // behind the end on the plain wire
   std::map<core::Lane, tape::LaneDigest> sent_;
   std::map<core::Lane, uint64_t> records_lost_;
 

@@ -13,6 +13,18 @@ from replay_test import COMPLETE, TCP, TOPS_RECORDS, ReplayTest
 from tapedeck_program import TOPS, Folder, records_of, run, run_json
 
 CLIENT = pathlib.Path(__file__).parent.parent / "consumer" / "plain_client.py"
+SMALL_QUEUE = """
+import sys, zmq
+socket = zmq.Context().socket(zmq.SUB)
+socket.rcvhwm = 1
+for prefix in sys.argv[2], "TDS/END/":
+    socket.subscribe(prefix)
+socket.connect(sys.argv[1])
+records = 0
+while not (message := socket.recv()).startswith(b"TDS/END/"):
+    records += not message.startswith(b"TDS/")
+print(records)
+"""
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable  # the system's has python3-zmq
 
 
@@ -71,6 +83,15 @@ class AnyClient(ReplayTest):
             for topic, *fields in self.receive(tape, ["iextp/AA", "iextp/POT"], "--rate", rate):
                 received[topic].append(fields)
             self.assertEqual(expected, received)
+
+    def test_it_receives_the_end_though_its_queue_is_full_when_the_replay_ends(self):
+        """libzmq drops what a full SUB has not read yet when the other end of an ipc connection is closed."""
+        replay, endpoint = self.start_replay(folder.tape(TOPS), "--wire", "plain", "--wait-for", 0,
+                                             "--wait-for-subscriptions", 2)
+        client = subprocess.run([PYTHON, "-c", SMALL_QUEUE, endpoint, "iextp/AA"], capture_output=True, text=True,
+                                timeout=tapedeck_program.DEADLINE_S, check=True)
+        self.finish(replay, COMPLETE)
+        self.assertEqual(["539"], client.stdout.split())
 
     def test_it_receives_all_of_it_though_it_reads_slowly(self):
         self.assertEqual(TOPS_RECORDS, len(self.receive(folder.tape(TOPS), [""], "--queue", "64KiB")))
