@@ -12,7 +12,6 @@
 #include <vector>
 #include <zmq.hpp>
 
-#include "engine/blackbox/black_box.h"
 #include "engine/core/bytes.h"
 #include "engine/transport/socket.h"
 
@@ -51,7 +50,7 @@ int publish(const std::string& endpoint, uint64_t messages, size_t bytes) {
 }
 
 int subscribe(const std::string& endpoint, int frames) {
-  tapedeck::blackbox::keep_message_memory();
+  tapedeck::transport::keep_message_memory();
   zmq::context_t context(1);
   zmq::socket_t socket(context, zmq::socket_type::sub);
   socket.set(zmq::sockopt::rcvhwm, frames);

@@ -11,8 +11,10 @@ namespace tapedeck::replay {
 namespace {
 
 constexpr size_t kBuffersMin = 3;
-constexpr size_t kBuffersMax = 12;
-constexpr size_t kRunsAheadOfLanes = 8;  // in the read-ahead's queue and hands
+constexpr size_t kBuffersMax = 4;
+constexpr uint64_t kQueueBytesUsual = 64u << 20;
+constexpr uint64_t kPlainQueueBytesUsual = 4u << 20;  // small messages are dear once they have left the caches
+constexpr size_t kRunsAheadOfLanes = 8;               // in the read-ahead's queue and hands
 constexpr size_t kSliceBytesMax = 64u << 10;
 constexpr uint64_t kPlainFramesMin = 1000;  // in a queue, however small it is
 constexpr int64_t kInBandWhileWaiting_ns = 100'000'000;
@@ -35,6 +37,12 @@ Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& networ
       read_ahead_(shared.source.tape, lanes, shared.source.selection, shared.options.batch_bytes, shared.options.passes,
                   shared.source.whole_blocks, order(), pool_, shared.stop) {}
 
+uint64_t Shard::queue_bytes() const {
+  const Options& options = shared_.options;
+  const bool is_best_small = options.wire == transport::Wire::kPlain && options.on_slow == OnSlow::kBlock;
+  return options.queue_bytes.value_or(is_best_small ? kPlainQueueBytesUsual : kQueueBytesUsual);
+}
+
 // Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest, and on the plain wire
 // from the mean record.
 int Shard::frames_in_queue() const {
@@ -43,7 +51,7 @@ int Shard::frames_in_queue() const {
   const uint64_t frame_bytes = is_plain ? std::max<uint64_t>(totals.bytes / std::max<uint64_t>(totals.records, 1), 1)
                                : shared_.options.rate ? kSliceBytesMax
                                                       : shared_.run_bytes;
-  const uint64_t frames = std::max<uint64_t>(shared_.options.queue_bytes / frame_bytes, is_plain ? kPlainFramesMin : 2);
+  const uint64_t frames = std::max<uint64_t>(queue_bytes() / frame_bytes, is_plain ? kPlainFramesMin : 2);
   return static_cast<int>(std::min<uint64_t>(frames, INT_MAX));
 }
 
@@ -54,8 +62,7 @@ Order Shard::order() const {
 
 // Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
 size_t Shard::buffers(size_t lanes) const {
-  const size_t in_flight =
-      std::clamp<size_t>(shared_.options.queue_bytes / shared_.run_bytes, kBuffersMin, kBuffersMax);
+  const size_t in_flight = std::clamp<size_t>(queue_bytes() / shared_.run_bytes, kBuffersMin, kBuffersMax);
   return in_flight + (shared_.options.rate ? lanes + kRunsAheadOfLanes : 0);
 }
 

@@ -78,6 +78,7 @@ class Shard {
   [[nodiscard]] core::Result<std::string> open_output(const transport::Endpoint& endpoint, size_t copy);
   void start_outputs();
   void finish_outputs();
+  [[nodiscard]] uint64_t queue_bytes() const;
   [[nodiscard]] int frames_in_queue() const;
   [[nodiscard]] Order order() const;
   [[nodiscard]] size_t buffers(size_t lanes) const;

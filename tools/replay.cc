@@ -8,6 +8,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/parse.h"
+#include "engine/transport/socket.h"
 #include "replay/embedded.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
@@ -34,7 +35,7 @@ struct ReplayArguments {
   std::string wire = "packed";
   std::string read = "auto";
   std::string batch = "1MiB";
-  std::string queue = "64MiB";
+  std::string queue;
   std::string late_limit = "100ms";
   std::string max_skew = "10s";
   std::string shards;
@@ -110,7 +111,7 @@ core::Status complete(ReplayArguments& arguments) {
   TD_TRY(parse_lanes(arguments.lanes, selection.lanes));
   TD_ASSIGN(options.max_skew_ns, core::parse_duration_ns(arguments.max_skew));
   TD_ASSIGN(options.batch_bytes, core::parse_bytes(arguments.batch));
-  TD_ASSIGN(options.queue_bytes, core::parse_bytes(arguments.queue));
+  TD_TRY(parse_if_given(arguments.queue, options.queue_bytes, core::parse_bytes));
   TD_ASSIGN(options.late_limit_ns, core::parse_duration_ns(arguments.late_limit));
   TD_ASSIGN(options.subscriber_silence_ns, core::parse_duration_ns(arguments.silence));
   options.read_mode = arguments.read == "direct"   ? replay::ReadMode::kDirect
@@ -167,7 +168,10 @@ class StatusTeller {
 // With inproc the subscriber is a Black Box of this process.
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
-  if (!is_embedded(arguments)) return replay::run(arguments.replay, stop, on_status);
+  if (!is_embedded(arguments)) {
+    transport::keep_message_memory();
+    return replay::run(arguments.replay, stop, on_status);
+  }
   Totals totals;
   TD_ASSIGN(replay::Embedded embedded,
             replay::run_embedded(
@@ -269,7 +273,9 @@ void add_buffer_options(CLI::App& command, ReplayArguments& arguments) {
       ->capture_default_str();
   command.add_option("--batch", arguments.batch, "Largest run of blocks in one frame, 4KiB to 64MiB")
       ->capture_default_str();
-  command.add_option("--queue", arguments.queue, "Bytes that wait for each subscriber at most")->capture_default_str();
+  command.add_option(
+      "--queue", arguments.queue,
+      "Bytes that wait for each subscriber at most (default: 64MiB; 4MiB on the plain wire without drop)");
 }
 
 void add_thread_options(CLI::App& command, ReplayArguments& arguments) {

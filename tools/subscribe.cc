@@ -8,6 +8,7 @@
 
 #include "engine/blackbox/black_box.h"
 #include "engine/core/parse.h"
+#include "engine/transport/socket.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
 #include "tools/multicast_options.h"
@@ -160,7 +161,7 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
   TD_ASSIGN(options.box.multicast, parse_multicast(options.multicast));
   TD_TRY(place(options));
-  blackbox::keep_message_memory();
+  transport::keep_message_memory();
   std::optional<blackbox::TopicFilter> filter;
   if (!options.topics.is_all()) {
     TD_ASSIGN(core::NameChoice choice, core::NameChoice::make(options.topics));

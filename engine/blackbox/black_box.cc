@@ -1,10 +1,8 @@
 #include "engine/blackbox/black_box.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <thread>
 #include <vector>
 
@@ -22,6 +20,7 @@ namespace {
 constexpr uint64_t kRunBytesUsual = 1u << 20;
 constexpr uint64_t kPlainBytesUsual = 256;  // of a message of the plain wire, with what ZeroMQ needs for it
 constexpr uint64_t kPlainMessagesMin = 1000;
+constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // small messages are dear once they have left the caches
 constexpr unsigned kWorkersMax = 1024;
 constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
 constexpr int64_t kStatusInterval_ns = 100'000'000;
@@ -163,7 +162,8 @@ class Box {
     return static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
   }
   [[nodiscard]] int plain_messages_in_queue() const {
-    return static_cast<int>(std::clamp<uint64_t>(options_.queue_bytes / kPlainBytesUsual, kPlainMessagesMin, INT_MAX));
+    const uint64_t bytes = std::min(options_.queue_bytes, kPlainQueueBytesMax);
+    return static_cast<int>(std::max(bytes / kPlainBytesUsual, kPlainMessagesMin));
   }
   // An inproc queue holds what both ends allow.
   [[nodiscard]] int frames_in_half_a_queue() const { return std::max(frames_in_queue() / 2, 1); }
@@ -426,15 +426,6 @@ core::Result<Outcome> run_in(std::vector<zmq::context_t>& networks, const Option
   core::Notices notices;
   MulticastInputs multicast(options, notices, clock);
   return run_box(networks, multicast, notices, options, make_handler, stop, on_status, clock);
-}
-
-void keep_message_memory() {
-  // One arena, because a message is allocated by the I/O thread and freed by a worker; never trimmed, and large
-  // messages from the heap rather than from a mapping of their own, whose pages would be new each time.
-  mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-  mallopt(M_TOP_PAD, 16 << 20);
 }
 
 }  // namespace tapedeck::blackbox

@@ -118,8 +118,4 @@ struct Outcome {
                                            const OnStatus& on_status = {},
                                            const core::Clock& clock = core::system_clock());
 
-// Makes glibc keep the memory of large messages instead of giving it back to the system with each: worth a third of the
-// throughput. Call it early in a program that subscribes; it concerns the whole process.
-void keep_message_memory();
-
 }  // namespace tapedeck::blackbox

@@ -1,6 +1,9 @@
 #include "engine/transport/socket.h"
 
+#include <malloc.h>
 #include <sched.h>
+
+#include <climits>
 
 #include "engine/transport/loopback_listener.h"
 #include "engine/transport/nic.h"
@@ -138,6 +141,15 @@ zmq::message_t message_in(core::BufferLease lease, size_t offset, size_t size) {
     sent->pool->release(sent);
   };
   return {buffer->bytes.data() + offset, size, give_back, buffer};
+}
+
+void keep_message_memory() {
+  // One arena, because one thread allocates a message and another frees it; never trimmed, and large messages from the
+  // heap rather than from a mapping of their own, whose pages would be new each time.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 16 << 20);
 }
 
 std::string reachable(const std::string& session_endpoint, const Endpoint& data) {
