@@ -17,6 +17,7 @@ constexpr int64_t kPatience_ns = 5'000'000;        // with a hole; a network may
 constexpr int64_t kPatienceOfTwo_ns = 50'000'000;  // the same, where another line may fill it
 constexpr int64_t kDeafAfter_ns = 2'500'000'000;   // an announcement comes each second
 constexpr size_t kReceivesInARow = 64;             // before the other lines and the clock have their turn
+constexpr size_t kHeldMax = 512u << 10;            // bytes in hand, while more comes; the sender waits for their records
 constexpr int kFramesWaiting = 32;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
 
@@ -75,6 +76,7 @@ bool MulticastReceiver::receive_some(Line& line) {
   for (size_t i = 0; i < kReceivesInARow; ++i) {
     if (line.named.line->receive(take_one) == 0) return false;
     line.heard_ns = now_ns_;
+    if (gatherer_.held_bytes() >= kHeldMax) gatherer_.flush();
   }
   return true;
 }
