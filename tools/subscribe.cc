@@ -36,12 +36,15 @@ struct SubscribeOptions {
 
 void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
   const transport::Receipt& r = outcome.receipt;
+  Json begins_at = Json::object();
+  for (const auto& [lane, sequence] : r.begins_at) begins_at[fmt::format("{}", lane)] = sequence;
   const Json json = {{"complete", r.complete},
                      {"records", r.records},
                      {"handled", totals.records},
                      {"payload_bytes", totals.payload_bytes},
                      {"gaps", r.gaps},
                      {"records_lost", r.records_lost},
+                     {"begins_at", begins_at},
                      {"digest", r.digest()},
                      {"late_p50_ns", r.late_p50_ns},
                      {"late_p99_ns", r.late_p99_ns},

@@ -119,6 +119,7 @@ void Subscriber::dispatch(zmq::message_t message) {
     repeated_records_ += envelope.record_count;
     return;
   }
+  if (next == 0 && envelope.wire_sequence > 0) begins_at_[core::Lane(envelope.lane)] = envelope.wire_sequence;
   if (envelope.wire_sequence > next) note_gap(core::Lane(envelope.lane), next, envelope.wire_sequence);
   next = envelope.wire_sequence + envelope.record_count;
   zmq::socket_t& push = pushes_[envelope.lane % pushes_.size()];

@@ -19,6 +19,9 @@ constexpr int64_t kDeafAfter_ns = 2'500'000'000;   // an announcement comes each
 constexpr size_t kReceivesInARow = 64;             // before the other lines and the clock have their turn
 constexpr size_t kHeldMax = 512u << 10;            // bytes in hand, while more comes; the sender waits for their records
 constexpr int kFramesWaiting = 32;
+// On a line that brings something within this time, so long is waited for more, as network interfaces do: handing over
+// what comes costs several wake-ups, on both sides.
+constexpr int64_t kGathering_ns = 100'000;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
 
 }  // namespace
@@ -65,6 +68,7 @@ void MulticastReceiver::run() {
 void MulticastReceiver::close() { pub_.close(); }
 
 void MulticastReceiver::wait() {
+  if (clock_.monotonic_ns() - now_ns_ < kGathering_ns) clock_.sleep_until(now_ns_ + kGathering_ns, stop_);
   std::vector<pollfd> handles;
   for (const Line& line : lines_) handles.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
   poll(handles.data(), handles.size(), static_cast<int>(kPatience_ns / 1'000'000));
