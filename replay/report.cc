@@ -42,7 +42,6 @@ Json to_json(const Participant& participant) {
   json["damaged_blocks"] = receipt.damaged_blocks;
   json["repeated_records"] = receipt.repeated_records;
   json["bad_frames"] = receipt.bad_frames;
-  json["begins_late"] = !receipt.begins_at.empty();
   json["digest"] = receipt.digest();
   json["late_p50_ns"] = receipt.late_p50_ns;
   json["late_p99_ns"] = receipt.late_p99_ns;

@@ -40,8 +40,8 @@ std::string beginning_of(const transport::Receipt& receipt) {
   const auto& [lane, sequence] = *receipt.begins_at.begin();
   const std::string others =
       receipt.begins_at.size() == 1 ? "" : fmt::format(", {} more lanes likewise", receipt.begins_at.size() - 1);
-  return fmt::format("joined late or missed the start: lane {} from record {} on{}, {} records before; ", lane, sequence,
-                     others, before);
+  return fmt::format("joined late or missed the start: lane {} from record {} on{}, {} records before; ", lane,
+                     sequence, others, before);
 }
 
 // A second line for each endpoint is multicast as the first is.
@@ -402,6 +402,7 @@ core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, MulticastIn
                               const OnStatus& on_status, const core::Clock& clock) {
   TD_TRY(check(options));
   TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
+  transport::take_nics(endpoints, options.places);
   auto outcome =
       Box(networks, multicast, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
   multicast.stop();

@@ -17,7 +17,7 @@ constexpr int64_t kPatience_ns = 5'000'000;        // with a hole; a network may
 constexpr int64_t kPatienceOfTwo_ns = 50'000'000;  // the same, where another line may fill it
 constexpr int64_t kDeafAfter_ns = 2'500'000'000;   // an announcement comes each second
 constexpr size_t kReceivesInARow = 64;             // before the other lines and the clock have their turn
-constexpr size_t kHeldMax = 512u << 10;            // bytes in hand, while more comes; the sender waits for their records
+constexpr size_t kHeldMax = 512u << 10;  // bytes in hand, while more comes; the sender waits for their records
 constexpr int kFramesWaiting = 32;
 // On a line that brings something within this time, so long is waited for more, as network interfaces do: handing over
 // what comes costs several wake-ups, on both sides.
