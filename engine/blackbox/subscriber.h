@@ -77,7 +77,7 @@ class Subscriber {
   void change_to_plain(const transport::Announcement& announcement);
   void take_plain(core::Bytes message);
   void on_end(const transport::EndOfTape& end);
-  void hold(zmq::message_t message);
+  void hold(const zmq::message_t& frame);
   void release_held();
   void dispatch(zmq::message_t message);
   void note_gap(core::Lane lane, uint64_t from, uint64_t to);

@@ -78,7 +78,7 @@ class LateJoiner(MulticastTest):
     def test_that_was_killed_begins_with_whole_messages_and_says_from_where(self):
         made = self.make(subscribers=2, nics=1)
         to = self.at((A, 1))
-        replay, (killed, whole) = self.start_slowly(to, made.subscribers, "--silence", "3s")
+        replay, (killed, whole) = self.start_slowly(to, made.subscribers, "--silence", "6s")
         killed.process.kill()  # and so it holds the replay back, until it is taken for dead
         late = self.start("subscribe", to, "--json", box=made.subscribers[0])
         self.finish(replay, 3)
