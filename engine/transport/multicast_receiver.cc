@@ -19,8 +19,8 @@ constexpr int64_t kDeafAfter_ns = 2'500'000'000;   // an announcement comes each
 constexpr size_t kReceivesInARow = 64;             // before the other lines and the clock have their turn
 constexpr size_t kHeldMax = 512u << 10;  // bytes in hand, while more comes; the sender waits for their records
 constexpr int kFramesWaiting = 32;
-// On a line that brings something within this time, so long is waited for more, as network interfaces do: handing over
-// what comes costs several wake-ups, on both sides.
+// Lines are looked at no more often than this, as network interfaces do: handing over what comes costs several
+// wake-ups, on both sides.
 constexpr int64_t kGathering_ns = 100'000;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
 
