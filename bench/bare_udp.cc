@@ -1,8 +1,10 @@
 // A bound of bench/multicast: a bare loop of UDP multicast. `bare_udp pub GROUP:PORT ADDRESS [OPTIONS]` sends so many
 // bytes from the interface with this address, by sendmmsg, each of its parts cut into packets by the kernel
-// (UDP_SEGMENT), at a rate if one is given. `bare_udp sub GROUP:PORT ADDRESS` prints "ready" when it has joined,
-// receives by recvmmsg what the kernel has put together (UDP_GRO), adds up every 8-byte word, and prints packets, lost
-// (by the number in front of each packet), bytes, seconds and bytes/s as JSON when the mark of the end has come.
+// (UDP_SEGMENT), at a rate if one is given: the same bytes again and again, or with --tape those of a tape, with a
+// checksum of each. `bare_udp sub GROUP:PORT ADDRESS` prints "ready" when it has joined, receives by recvmmsg what the
+// kernel has put together (UDP_GRO), adds up every 8-byte word, takes the checksum of each packet with --check, and
+// prints packets, lost (by the number in front of each packet), bytes, seconds and bytes/s as JSON when the mark of the
+// end has come.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -13,11 +15,15 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "engine/core/bytes.h"
+#include "engine/core/crc32c.h"
+#include "engine/core/file.h"
 
 namespace {
 
@@ -39,6 +45,8 @@ struct Options {
   size_t parts = 4;            // of one sendmmsg or recvmmsg
   double rate_mbit_per_s = 0;  // 0: as fast as it goes
   int buffer_bytes = 64 << 20;
+  std::string tape;    // pub; empty: the same bytes again and again
+  bool check = false;  // sub
 };
 
 void check(bool done, const char* what) {
@@ -77,12 +85,41 @@ class Parts {
     }
   }
   std::vector<mmsghdr>& headers() { return headers_; }
+  core::MutableBytes memory() { return memory_; }
   std::byte* part(size_t i) { return static_cast<std::byte*>(vectors_[i].iov_base); }
 
  private:
   std::vector<std::byte> memory_;
   std::vector<iovec> vectors_;
   std::vector<mmsghdr> headers_;
+};
+
+// What a tape's segments have, one behind the other and then again.
+class TapeBytes {
+ public:
+  explicit TapeBytes(const std::string& tape) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(tape)) {
+      if (entry.path().extension() != ".seg" || entry.path().parent_path() == tape) continue;
+      files_.push_back(core::File::open(entry.path(), core::File::Mode::kRead).value());
+    }
+    check(!files_.empty(), "no segments");
+  }
+
+  // Fills `out`; its checksum.
+  uint32_t read(core::MutableBytes out) {
+    while (at_ + out.size() > files_[file_].size().value()) {
+      file_ = (file_ + 1) % files_.size();
+      at_ = 0;
+    }
+    check(files_[file_].read_at(at_, out).has_value(), "read");
+    at_ += out.size();
+    return core::crc32c(out);
+  }
+
+ private:
+  std::vector<core::File> files_;
+  size_t file_ = 0;
+  uint64_t at_ = 0;
 };
 
 int publish(const Options& options) {
@@ -101,8 +138,12 @@ int publish(const Options& options) {
                                    static_cast<double>(options.packet_bytes) * 8e-6 / options.rate_mbit_per_s;
   const uint64_t batches = options.bytes / (options.parts * in_part * options.packet_bytes);
   uint64_t number = 0;
+  uint32_t checksum = 0;
+  std::optional<TapeBytes> tape;
+  if (!options.tape.empty()) tape.emplace(options.tape);
   const auto start = Clock::now();
   for (uint64_t batch = 0; batch < batches; ++batch) {
+    if (tape) checksum ^= tape->read(parts.memory());
     for (size_t i = 0; i < options.parts; ++i) {
       for (size_t j = 0; j < in_part; ++j) core::store_le(parts.part(i) + j * options.packet_bytes, number++);
     }
@@ -118,6 +159,9 @@ int publish(const Options& options) {
   for (const auto until = Clock::now() + kEndRepeated; Clock::now() < until; std::this_thread::sleep_for(10ms)) {
     check(send(handle, end.data(), sizeof end, 0) == sizeof end, "send");
   }
+  fmt::print(R"({{"packets": {}, "checksum": {}}})"
+             "\n",
+             number, checksum);
   return 0;
 }
 
@@ -130,6 +174,21 @@ int join(const Options& options) {
   const ip_mreq membership{group.sin_addr, interface_of(options.address)};
   check(setsockopt(handle, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof membership) == 0, "IP_ADD_MEMBERSHIP");
   return handle;
+}
+
+uint64_t sum_of_words(core::Bytes bytes) {
+  uint64_t sum = 0;
+  for (size_t word = 0; word + 8 <= bytes.size(); word += 8) sum += core::load_le<uint64_t>(bytes.data() + word);
+  return sum;
+}
+
+// Of the checksums of each packet.
+uint32_t sum_of_checksums(core::Bytes bytes, size_t packet) {
+  uint32_t sum = 0;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(packet, bytes.size()))) {
+    sum ^= core::crc32c(bytes.first(std::min(packet, bytes.size())));
+  }
+  return sum;
 }
 
 // The size of the packets that the kernel put together, or `whole` if there is only one.
@@ -172,7 +231,8 @@ int subscribe(const Options& options) {
         break;
       }
       const size_t packet = packet_bytes_of(header.msg_hdr, whole);
-      for (size_t word = 0; word + 8 <= whole; word += 8) sum += core::load_le<uint64_t>(at + word);
+      if (options.check) sum += sum_of_checksums({at, whole}, packet);
+      sum += sum_of_words({at, whole});
       packets += (whole + packet - 1) / packet;
       bytes += whole;
       last = Clock::now();
@@ -199,6 +259,8 @@ int main(int argc, char** argv) {
   app.add_option("--parts", options.parts)->check(CLI::Range(1, 64));
   app.add_option("--rate", options.rate_mbit_per_s, "Mbit/s");
   app.add_option("--buffer", options.buffer_bytes);
+  app.add_option("--tape", options.tape, "What pub sends; its checksum is taken")->check(CLI::ExistingDirectory);
+  app.add_flag("--check", options.check, "sub takes a checksum of each packet");
   CLI11_PARSE(app, argc, argv);
   return options.role == "pub" ? publish(options) : subscribe(options);
 }

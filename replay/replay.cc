@@ -70,6 +70,7 @@ core::Result<Copies> parse_copies(const Options& options) {
       return core::fail_with(ExitCode::kUsage, "{} shards need as many endpoints, separated by commas; '{}' names {}",
                              shards, list, endpoints.size());
     }
+    transport::take_nics(endpoints, options.places);
     copies.push_back(std::move(endpoints));
   }
   if (copies.empty()) return core::fail_with(ExitCode::kUsage, "a replay needs an endpoint to bind");

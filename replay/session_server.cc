@@ -8,6 +8,7 @@ namespace {
 constexpr size_t kPeersMax = 65'536;  // beyond it a hello is not answered
 // For so long a subscriber that has handled all that it has may stay where it is, before what is under way is given up.
 constexpr int64_t kUnderWayMax_ns = 300'000'000;
+constexpr int64_t kPongInterval_ns = 50'000'000;  // with a window there is much more progress than clocks need
 
 }  // namespace
 
@@ -93,6 +94,8 @@ void SessionServer::on_message(const std::string& identity, const transport::Ses
   peer.participant.dead = false;
   if (const auto* progress = std::get_if<transport::Progress>(&message)) {
     note_progress(peer, *progress);
+    if (peer.heard_ns < peer.next_pong_ns) return;
+    peer.next_pong_ns = peer.heard_ns + kPongInterval_ns;
     send(identity, transport::Pong{.progress_sent_ns = progress->sent_ns,
                                    .received_ns = received_ns,
                                    .sent_ns = static_cast<int64_t>(clock_.now().value)});

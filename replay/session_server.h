@@ -63,6 +63,7 @@ class SessionServer {
     uint64_t done = 0;            // records that are no longer under way to it: handled, lost, or given up
     uint64_t reached = 0;         // handled or lost, as it last told
     int64_t reached_ns = 0;       // monotonic; since when it has been there, or was busy with what it had
+    int64_t next_pong_ns = 0;
   };
 
   void receive();

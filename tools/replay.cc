@@ -201,14 +201,15 @@ void add_endpoint_options(CLI::App& command, ReplayArguments& arguments) {
   command
       .add_option("--to", options.endpoints,
                   "Endpoint to bind: tcp://HOST:PORT (port 0: any), ipc://PATH, or multicast as pgm://GROUP:PORT@NIC, "
-                  "epgm:// or udp://; commas name one for each shard, and "
+                  "epgm:// or udp:// (without @NIC: that of the shard in --plan); commas name one for each shard, and "
                   "a further --to is another copy; inproc://NAME is a Black Box in this process")
       ->required()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command.add_option("--shards", arguments.shards,
-                     "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp "
-                     "endpoint stands for the ports from it on); auto: as many as the plan has");
+  command.add_option(
+      "--shards", arguments.shards,
+      "Deal the lanes to so many publishers (default: one for each endpoint of --to; a single tcp or multicast "
+      "endpoint stands for the ports from it on); auto: as many as the plan has");
   command.add_option("--session-endpoint", options.session_endpoint, "Of the session channel (default: a free port)");
   command
       .add_option("--wire", arguments.wire,

@@ -37,12 +37,15 @@ struct SubscribeOptions {
 
 void print_json(const blackbox::Outcome& outcome, const Totals& totals) {
   const transport::Receipt& r = outcome.receipt;
+  Json begins_at = Json::object();
+  for (const auto& [lane, sequence] : r.begins_at) begins_at[fmt::format("{}", lane.value)] = sequence;
   const Json json = {{"complete", r.complete},
                      {"records", r.records},
                      {"handled", totals.records},
                      {"payload_bytes", totals.payload_bytes},
                      {"gaps", r.gaps},
                      {"records_lost", r.records_lost},
+                     {"begins_at", begins_at},
                      {"digest", r.digest()},
                      {"late_p50_ns", r.late_p50_ns},
                      {"late_p99_ns", r.late_p99_ns},
@@ -194,7 +197,8 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       program.add_subcommand("subscribe", "Receives a replay in a Black Box of M workers and ends with a receipt");
   command
       ->add_option("ENDPOINT", options->box.endpoint,
-                   "Of the replay: tcp://HOST:PORT, ipc://PATH, or pgm://, epgm:// or udp:// with GROUP:PORT@NIC; one "
+                   "Of the replay: tcp://HOST:PORT, ipc://PATH, or pgm://, epgm:// or udp:// with GROUP:PORT@NIC "
+                   "(without @NIC: that of the SUB thread in --plan); one "
                    "for each of its shards, separated by commas")
       ->required();
   command->add_option("--also", options->box.also,

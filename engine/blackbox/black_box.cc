@@ -31,6 +31,18 @@ std::string default_name() {
   return fmt::format("{}:{}", host, getpid());
 }
 
+// From where on a receipt has what was sent, if not from the start.
+std::string beginning_of(const transport::Receipt& receipt) {
+  if (receipt.begins_at.empty()) return {};
+  uint64_t before = 0;
+  for (const auto& [lane, sequence] : receipt.begins_at) before += sequence;
+  const auto& [lane, sequence] = *receipt.begins_at.begin();
+  const std::string others =
+      receipt.begins_at.size() == 1 ? "" : fmt::format(", {} more lanes likewise", receipt.begins_at.size() - 1);
+  return fmt::format("joined late or missed the start: lane {} from record {} on{}, {} records before; ", lane,
+                     sequence, others, before);
+}
+
 // A second line for each endpoint is multicast as the first is.
 core::Status check_lines(const std::vector<transport::Endpoint>& endpoints,
                          const std::vector<transport::Endpoint>& also) {
@@ -295,6 +307,7 @@ class Box {
       receipt.repeated_records += subscriber->repeated_records();
       receipt.bad_frames += subscriber->bad_frames();
     }
+    for (const auto& s : subscribers_) receipt.begins_at.insert(s->begins_at().begin(), s->begins_at().end());
     receipt.lanes = accounts_.digests();
     core::Histogram lateness;
     for (const auto& worker : workers_) {
@@ -327,8 +340,8 @@ class Box {
       return "the replay was interrupted before the end of the tape";
     }
     if (receipt.records_lost > 0 || receipt.damaged_blocks > 0) {
-      return fmt::format("{} records lost: {} gaps in the sequence, {} damaged blocks", receipt.records_lost,
-                         receipt.gaps, receipt.damaged_blocks);
+      return fmt::format("{}{} records lost: {} gaps in the sequence, {} damaged blocks", beginning_of(receipt),
+                         receipt.records_lost, receipt.gaps, receipt.damaged_blocks);
     }
     return {};
   }
@@ -389,6 +402,7 @@ core::Result<Outcome> run_box(std::vector<zmq::context_t>& networks, MulticastIn
                               const OnStatus& on_status, const core::Clock& clock) {
   TD_TRY(check(options));
   TD_ASSIGN(std::vector<transport::Endpoint> endpoints, transport::parse_endpoints(options.endpoint));
+  transport::take_nics(endpoints, options.places);
   auto outcome =
       Box(networks, multicast, notices, options, std::move(endpoints), stop, on_status, clock).run(make_handler);
   multicast.stop();

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kHelloInterval_ns = 1'000'000'000;
 constexpr int64_t kProgressInterval_ns = 100'000'000;
-constexpr int64_t kQuickProgressInterval_ns = 2'000'000;
+constexpr std::chrono::milliseconds kQuickProgressInterval{1};
 
 }  // namespace
 
@@ -48,10 +48,11 @@ bool SessionClient::step(const Position& position, std::chrono::milliseconds wai
                              .lost = position.lost,
                              .is_idle = position.is_idle});
     reported_ = position;
-    next_quick_progress_ns_ = now_ns + kQuickProgressInterval_ns;
+    next_quick_progress_ns_ = now_ns + std::chrono::nanoseconds(kQuickProgressInterval).count();
     next_progress_ns_ = now_ns + kProgressInterval_ns;
   }
   bool heard = false;
+  if (window_bytes_ > 0) wait = std::min(wait, kQuickProgressInterval);
   dealer_.set(zmq::sockopt::rcvtimeo, static_cast<int>(wait.count()));
   zmq::message_t message;
   while (transport::receive(dealer_, message)) {

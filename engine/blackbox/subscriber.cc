@@ -63,7 +63,7 @@ bool Subscriber::on_data(zmq::message_t message) {
     release_held();  // another thread may have heard the names
     dispatch(std::move(message));
   } else {
-    hold(std::move(message));
+    hold(message);
   }
   return true;
 }
@@ -74,7 +74,7 @@ bool Subscriber::on_plain(zmq::message_t message) {
     take_plain(bytes_of(message));
   } else {
     note_sign_of_life();
-    hold(std::move(message));
+    hold(message);
   }
   return true;
 }
@@ -87,8 +87,10 @@ void Subscriber::take_plain(core::Bytes message) {
   }
 }
 
-// Bounded: the oldest frames are let go first, and show as a gap.
-void Subscriber::hold(zmq::message_t message) {
+// Bounded: the oldest frames are let go first, and show as a gap. Copied, for who sends the names may have to wait for
+// the buffer that the frame lies in.
+void Subscriber::hold(const zmq::message_t& frame) {
+  zmq::message_t message(frame.data(), frame.size());
   held_bytes_ += sizeof message + message.size();
   held_.push_back(std::move(message));
   while (held_bytes_ > context_.options.queue_bytes && held_.size() > 1) {
@@ -119,6 +121,7 @@ void Subscriber::dispatch(zmq::message_t message) {
     repeated_records_ += envelope.record_count;
     return;
   }
+  if (next == 0 && envelope.wire_sequence > 0) begins_at_[core::Lane(envelope.lane)] = envelope.wire_sequence;
   if (envelope.wire_sequence > next) note_gap(core::Lane(envelope.lane), next, envelope.wire_sequence);
   next = envelope.wire_sequence + envelope.record_count;
   zmq::socket_t& push = pushes_[envelope.lane % pushes_.size()];

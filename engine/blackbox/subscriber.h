@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <vector>
@@ -60,6 +61,8 @@ class Subscriber {
   [[nodiscard]] uint64_t gaps() const { return gaps_; }
   [[nodiscard]] uint64_t repeated_records() const { return repeated_records_; }
   [[nodiscard]] uint64_t bad_frames() const { return bad_frames_; }
+  // The first wire sequence of lanes that did not begin with 0.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& begins_at() const { return begins_at_; }
   [[nodiscard]] bool publisher_was_interrupted() const { return publisher_was_interrupted_; }
 
  private:
@@ -74,7 +77,7 @@ class Subscriber {
   void change_to_plain(const transport::Announcement& announcement);
   void take_plain(core::Bytes message);
   void on_end(const transport::EndOfTape& end);
-  void hold(zmq::message_t message);
+  void hold(const zmq::message_t& frame);
   void release_held();
   void dispatch(zmq::message_t message);
   void note_gap(core::Lane lane, uint64_t from, uint64_t to);
@@ -96,6 +99,7 @@ class Subscriber {
   std::optional<PlainGatherer> gatherer_;         // on a plain wire, once topics have names
   bool another_publishes_ = false;                // on our plain wire, where messages do not say who sent them
   std::vector<uint64_t> next_wire_sequence_;      // by lane
+  std::map<core::Lane, uint64_t> begins_at_;
   uint64_t gaps_ = 0;
   uint64_t repeated_records_ = 0;
   uint64_t bad_frames_ = 0;

@@ -11,6 +11,7 @@ constexpr size_t kFrontSize = kHeadroom + tape::kHeaderSize;  // of a data frame
 constexpr size_t kFragmentCrcOffset = 24;
 constexpr size_t kColumnMax = 7 + tape::kSideTrailerSize;  // of an empty side column, with its padding
 constexpr double kRatioMax = 100;
+constexpr size_t kPrefetch = 2048;  // bytes ahead; the walk waits for each record's size
 
 uint32_t crc_of_fragment(core::Bytes head, core::Bytes bytes) {
   return core::crc32c(bytes, core::crc32c(head.first(kFragmentCrcOffset)));
@@ -119,6 +120,7 @@ DatagramCutter::Stretch DatagramCutter::take(tape::RecordRange::Iterator& at, co
   size_t size = 0;
   for (; at != block.end(); ++at) {
     const tape::RecordView record = *at;
+    __builtin_prefetch(begin + size + kPrefetch);
     const size_t with_it = size + record.bytes().size();
     if (stretch.count > 0 && with_it > bytes_max) break;
     size = with_it;

@@ -45,6 +45,10 @@ std::pair<std::string_view, std::optional<std::string_view>> split_nic(std::stri
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+std::string with_nic(std::string address, std::string_view nic) {
+  return nic.empty() ? std::move(address) : fmt::format("{}@{}", address, nic);
+}
+
 // Whether there is one it makes sense; none is fine.
 bool is_nic(std::optional<std::string_view> nic) {
   constexpr std::string_view kNever = "@;:, /";
@@ -79,7 +83,7 @@ core::Result<Endpoint> parse_multicast(Scheme scheme, std::string_view name, std
                     .host = std::string(address.substr(0, colon)),
                     .port = std::string(port),
                     .nic = std::string(nic.value_or(""))};
-  if (!nic || !is_nic(nic) || !is_port(port) || port == kAnyPort || port == "0") {
+  if (!is_nic(nic) || !is_port(port) || port == kAnyPort || port == "0") {
     return fail_with(ExitCode::kUsage,
                      "bad endpoint '{}': expected {}GROUP:PORT@NIC with a port of 1 to 65535 and the name or IPv4 "
                      "address of an interface, e.g. {}239.192.1.1:5555@eth1",
@@ -118,10 +122,9 @@ std::string Endpoint::text() const {
   if (scheme == Scheme::kIpc) return fmt::format("{}{}", kIpc, path);
   if (scheme == Scheme::kInproc) return fmt::format("{}{}", kInproc, path);
   for (const MulticastScheme& multicast : kMulticast) {
-    if (scheme == multicast.scheme) return fmt::format("{}{}:{}@{}", multicast.name, host, port, nic);
+    if (scheme == multicast.scheme) return with_nic(fmt::format("{}{}:{}", multicast.name, host, port), nic);
   }
-  const std::string text = fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port);
-  return nic.empty() ? text : fmt::format("{}@{}", text, nic);
+  return with_nic(fmt::format("tcp://{}:{}", host, port == "0" ? "*" : port), nic);
 }
 
 core::Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -171,6 +174,12 @@ std::vector<Endpoint> neighbours(const Endpoint& first, size_t count) {
     if (!first.path.empty()) next.path = fmt::format("{}-{}", first.path, i);
   }
   return endpoints;
+}
+
+void take_nics(std::vector<Endpoint>& shards, const std::vector<topology::ShardPlace>& places) {
+  for (size_t i = 0; i < shards.size() && !places.empty(); ++i) {
+    if (shards[i].is_multicast() && shards[i].nic.empty()) shards[i].nic = places[i % places.size()].nic;
+  }
 }
 
 bool is_within_process(std::string_view endpoint) { return endpoint.starts_with(kInproc); }

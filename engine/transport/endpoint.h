@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/core/status.h"
+#include "engine/topology/plan.h"
 
 namespace tapedeck::transport {
 
@@ -16,7 +17,7 @@ struct Endpoint {
   std::string host{};  // tcp: name or address, "*" for all; IPv6 in brackets. Multicast: the group, an IPv4 address
   std::string port{};  // tcp: 0 to 65535; 0 or "*" takes a free one when bound. Multicast: 1 to 65535
   std::string path{};  // ipc: of the socket file, absolute; inproc: the name
-  std::string nic{};   // name or IPv4 address of the interface to use. Multicast: always; tcp: empty for any
+  std::string nic{};   // name or IPv4 address of the interface to use. Multicast: empty for its shard's; tcp: for any
 
   [[nodiscard]] std::string text() const;  // as users write it
   [[nodiscard]] bool is_multicast() const {
@@ -24,7 +25,7 @@ struct Endpoint {
   }
 };
 
-// "tcp://HOST:PORT[@NIC]", "ipc://PATH", "inproc://NAME", or "pgm://GROUP:PORT@NIC" and the same with epgm or udp;
+// "tcp://HOST:PORT[@NIC]", "ipc://PATH", "inproc://NAME", or "pgm://GROUP:PORT[@NIC]" and the same with epgm or udp;
 // ZeroMQ's own "pgm://NIC;GROUP:PORT" too. Whether there is such a NIC is not looked at. Fails (kUsage) with what is
 // wrong and an example.
 [[nodiscard]] core::Result<Endpoint> parse_endpoint(std::string_view text);
@@ -38,6 +39,9 @@ struct Endpoint {
 // `count` endpoints from `first` on: tcp ports or udp ports that follow each other, or any, where that is what it
 // names; for ipc "PATH-1" and so on behind PATH. Ports beyond 65535 are left out.
 [[nodiscard]] std::vector<Endpoint> neighbours(const Endpoint& first, size_t count);
+
+// Gives multicast shards that name no NIC those of these places, in turn. Where there is none, settle() fails.
+void take_nics(std::vector<Endpoint>& shards, const std::vector<topology::ShardPlace>& places);
 
 // Whether an endpoint, as a user wrote it, is inproc: for threads of one process only.
 [[nodiscard]] bool is_within_process(std::string_view endpoint);

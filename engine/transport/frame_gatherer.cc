@@ -22,6 +22,7 @@ void FrameGatherer::add(const Envelope& envelope, core::Bytes frame) {
   if (!open.buffer) return;  // stopped
   const core::Bytes run = run_of(frame);
   std::memcpy(open.buffer.bytes().data() + kHeadroom + open.envelope.run_bytes, run.data(), run.size());
+  held_bytes_ += run.size();
   open.envelope.run_bytes += static_cast<uint32_t>(run.size());
   open.envelope.record_count += envelope.record_count;
 }
@@ -37,6 +38,7 @@ void FrameGatherer::begin(Open& open, const Envelope& envelope) {
 
 void FrameGatherer::close(Open& open) {
   --begun_;
+  held_bytes_ -= open.envelope.run_bytes;
   stamp_envelope(open.buffer.bytes(), open.envelope);
   const size_t size = kHeadroom + open.envelope.run_bytes;
   sink_(message_in(std::move(open.buffer), 0, size));

@@ -22,6 +22,8 @@ class FrameGatherer {
   void add(const Envelope& envelope, core::Bytes frame);
   // Gives away everything that was begun.
   void flush();
+  // Bytes of what was begun.
+  [[nodiscard]] size_t held_bytes() const { return held_bytes_; }
 
  private:
   struct Open {
@@ -37,6 +39,7 @@ class FrameGatherer {
   Sink sink_;
   std::map<uint16_t, Open> open_;  // by lane; one without a buffer is not begun
   size_t begun_ = 0;
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace tapedeck::transport

@@ -101,6 +101,10 @@ std::string MulticastSettings::sentence() const {
 }
 
 core::Result<MulticastSettings> settle(const Endpoint& endpoint, const MulticastOptions& options) {
+  if (endpoint.nic.empty()) {
+    return fail_with(ExitCode::kUsage, "{} names no interface, and there is no plan that gives its shard one: {}@NIC",
+                     endpoint.text(), endpoint.text());
+  }
   TD_ASSIGN(const topology::Nic nic, find_nic(endpoint.nic));
   return settle_on(nic, endpoint, options);
 }

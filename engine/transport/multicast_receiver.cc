@@ -17,7 +17,11 @@ constexpr int64_t kPatience_ns = 5'000'000;        // with a hole; a network may
 constexpr int64_t kPatienceOfTwo_ns = 50'000'000;  // the same, where another line may fill it
 constexpr int64_t kDeafAfter_ns = 2'500'000'000;   // an announcement comes each second
 constexpr size_t kReceivesInARow = 64;             // before the other lines and the clock have their turn
+constexpr size_t kHeldMax = 512u << 10;  // bytes in hand, while more comes; the sender waits for their records
 constexpr int kFramesWaiting = 32;
+// Lines are looked at no more often than this, as network interfaces do: handing over what comes costs several
+// wake-ups, on both sides.
+constexpr int64_t kGathering_ns = 100'000;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
 
 }  // namespace
@@ -64,6 +68,7 @@ void MulticastReceiver::run() {
 void MulticastReceiver::close() { pub_.close(); }
 
 void MulticastReceiver::wait() {
+  if (clock_.monotonic_ns() - now_ns_ < kGathering_ns) clock_.sleep_until(now_ns_ + kGathering_ns, stop_);
   std::vector<pollfd> handles;
   for (const Line& line : lines_) handles.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
   poll(handles.data(), handles.size(), static_cast<int>(kPatience_ns / 1'000'000));
@@ -75,6 +80,7 @@ bool MulticastReceiver::receive_some(Line& line) {
   for (size_t i = 0; i < kReceivesInARow; ++i) {
     if (line.named.line->receive(take_one) == 0) return false;
     line.heard_ns = now_ns_;
+    if (gatherer_.held_bytes() >= kHeldMax) gatherer_.flush();
   }
   return true;
 }

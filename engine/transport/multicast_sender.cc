@@ -9,6 +9,7 @@ constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side
 constexpr int kPlainMessagesWaiting = 10'000;
 constexpr int64_t kWindowPoll_ns = 100'000;
 constexpr int64_t kSignOfLife_ns = 1'000'000'000;
+constexpr uint64_t kBandwidthShare = 100;  // the repeated dictionary takes at most one part in this many
 
 }  // namespace
 
@@ -55,11 +56,34 @@ bool MulticastSender::send(const zmq::message_t& message) {
   const std::string_view text = core::as_text(bytes);
   if (stop_.requested() && !text.starts_with(kInBandPrefix)) return true;
   if (wire_ == Wire::kPlain) return send_plain(bytes);
-  if (text.starts_with(kAnnouncementPrefix)) {
-    sign_of_life_.clear();
-    static_cast<void>(sign_of_life_cutter_.cut(bytes));
+  if (text.starts_with(kInBandPrefix)) {
+    keep_in_band(bytes);
+  } else if (!repeat_in_band()) {
+    return false;
   }
   return cutter_.cut(bytes);
+}
+
+void MulticastSender::keep_in_band(core::Bytes message) {
+  if (core::as_text(message).starts_with(kAnnouncementPrefix)) {
+    announcement_.assign(message.begin(), message.end());
+    next_announcement_ns_ = clock_.monotonic_ns() + kSignOfLife_ns;
+    sign_of_life_.clear();
+    static_cast<void>(sign_of_life_cutter_.cut(message));
+  } else if (core::as_text(message).starts_with(kDictionaryPrefix)) {
+    dictionary_.assign(message.begin(), message.end());
+    sent_at_dictionary_ = sent_bytes_;
+  }
+}
+
+bool MulticastSender::repeat_in_band() {
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (now_ns < next_announcement_ns_ || announcement_.empty()) return true;
+  next_announcement_ns_ = now_ns + kSignOfLife_ns;
+  if (!cutter_.cut(announcement_)) return false;
+  if ((sent_bytes_ - sent_at_dictionary_) / kBandwidthShare < dictionary_.size()) return true;
+  sent_at_dictionary_ = sent_bytes_;
+  return cutter_.cut(dictionary_);
 }
 
 // As it is: clients of ZeroMQ know nothing of datagrams.
@@ -76,6 +100,7 @@ bool MulticastSender::flush() {
   if (batch_.empty()) return true;
   if (!wait_for_window() || !line_->send(batch_, given_up_)) return false;
   sent_.add(records() - sent_.get());
+  sent_bytes_ += batch_.slots().size();
   batch_.clear();
   return true;
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "engine/core/clock.h"
@@ -36,6 +37,8 @@ class MulticastSender {
  private:
   [[nodiscard]] bool send(const zmq::message_t& message);
   [[nodiscard]] bool send_plain(core::Bytes message);
+  void keep_in_band(core::Bytes message);
+  [[nodiscard]] bool repeat_in_band();
   [[nodiscard]] bool flush();
   // In the batch, or sent.
   [[nodiscard]] uint64_t records() const { return cutter_.records() + plain_records_; }
@@ -52,6 +55,12 @@ class MulticastSender {
   DatagramCutter cutter_;
   DatagramBatch sign_of_life_;  // the last announcement, for when the subscribers hold us back
   DatagramCutter sign_of_life_cutter_;
+  // What whoever joins late needs. The publisher repeats it, but may be far ahead of the line.
+  std::vector<std::byte> announcement_;
+  std::vector<std::byte> dictionary_;
+  int64_t next_announcement_ns_ = 0;  // monotonic
+  uint64_t sent_bytes_ = 0;
+  uint64_t sent_at_dictionary_ = 0;  // of them
   uint64_t plain_records_ = 0;
   std::atomic<bool> finished_{false};
   std::atomic<bool> ended_{false};

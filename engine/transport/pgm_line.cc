@@ -21,17 +21,11 @@ constexpr int64_t kFinishMax_ns = 60'000'000'000;
 constexpr int kPoll_ms = static_cast<int>(kPollInterval.count());
 
 // The child gets what this process would get.
-void tell_of_small_buffer(const MulticastSettings& settings, core::Notices& notices) {
+void tell_of_small_buffer_of_child(const MulticastSettings& settings, core::Notices& notices) {
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return;
-  const uint64_t got = set_receive_buffer(socket, settings.buffer_bytes);
+  tell_of_small_buffer(settings, set_receive_buffer(socket, settings.buffer_bytes), notices);
   close(socket);
-  if (got >= settings.buffer_bytes) return;
-  notices.add(
-      {fmt::format("the socket of {}:{} on {} has a buffer of {}, not {}: `sysctl -w net.core.rmem_max={}`, or "
-                   "give the capability cap_net_admin",
-                   settings.group, settings.port, settings.nic, core::format_bytes(got),
-                   core::format_bytes(settings.buffer_bytes), settings.buffer_bytes)});
 }
 
 int finish_ms(const MulticastSettings& settings) {
@@ -170,7 +164,7 @@ core::Result<std::unique_ptr<PgmReceiver>> make_pgm_receiver(const MulticastSett
                                                              core::Notices& notices) {
   auto receiver = std::make_unique<PgmReceiver>(settings, notices);
   TD_TRY(receiver->start());
-  tell_of_small_buffer(settings, notices);
+  tell_of_small_buffer_of_child(settings, notices);
   return receiver;
 }
 

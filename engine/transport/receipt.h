@@ -23,6 +23,9 @@ struct Receipt {
   uint64_t repeated_records = 0;  // that came again, and were left out
   uint64_t bad_frames = 0;        // that were none of ours, or whose front was damaged
   std::map<core::Lane, tape::LaneDigest> lanes;
+  // The first record that was had of lanes that do not begin with their first, by its wire sequence: of a subscriber
+  // that joined late. What was sent before it is in records_lost.
+  std::map<core::Lane, uint64_t> begins_at;
   uint64_t late_p50_ns = 0;  // from when a run was due to when its handler had returned; by the publisher's clock
   uint64_t late_p99_ns = 0;
   uint64_t late_max_ns = 0;

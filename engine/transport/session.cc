@@ -56,6 +56,9 @@ Json to_json(const Receipt& r) {
   Json lanes = Json::array();
   for (const auto& [lane, digest] : r.lanes) lanes.push_back({lane.value, digest.records, digest.crc});
   json["lanes"] = lanes;
+  Json begins_at = Json::array();
+  for (const auto& [lane, sequence] : r.begins_at) begins_at.push_back({lane.value, sequence});
+  json["begins_at"] = begins_at;
   return json;
 }
 
@@ -78,6 +81,9 @@ Receipt receipt_from(const Json& json) {
   for (const Json& lane : json.at("lanes")) {
     r.lanes[core::Lane(core::integer<uint16_t>(lane.at(0)))] = {.records = core::integer<uint64_t>(lane.at(1)),
                                                                 .crc = core::integer<uint32_t>(lane.at(2))};
+  }
+  for (const Json& lane : json.at("begins_at")) {
+    r.begins_at[core::Lane(core::integer<uint16_t>(lane.at(0)))] = core::integer<uint64_t>(lane.at(1));
   }
   return r;
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "engine/core/parse.h"
+#include "engine/transport/receive_buffer.h"
 
 namespace tapedeck::transport {
 namespace {
@@ -20,8 +21,9 @@ constexpr size_t kReceivedAtOnce = 16;
 constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
 constexpr int64_t kRetry_ns = 20'000'000;
 constexpr uint64_t kWindowMin = 128u << 10;
-constexpr uint64_t kBufferPerWindow =
-    8;  // the kernel counts its own bytes too, and small datagrams cost several times theirs
+// The kernel counts its own bytes too, of which we have twice what was asked for; small datagrams cost several times
+// theirs.
+constexpr uint64_t kBufferPerWindow = 4;
 
 class Socket {
  public:
@@ -61,26 +63,6 @@ in_addr interface_of(const MulticastSettings& settings) {
   in_addr interface {};
   inet_pton(AF_INET, settings.interface.c_str(), &interface);
   return interface;
-}
-
-// A buffer as large as asked for where the permissions allow it, otherwise as large as the system gives anybody. Gives
-// what it became, as the kernel counts.
-uint64_t set_buffer(const Socket& socket, int name, int force_name, const MulticastSettings& settings,
-                    std::string_view limit, core::Notices& notices) {
-  const int bytes = static_cast<int>(std::min<uint64_t>(settings.buffer_bytes, 1u << 30));
-  if (!socket.set(SOL_SOCKET, force_name, bytes)) static_cast<void>(socket.set(SOL_SOCKET, name, bytes));
-  int got = 0;
-  socklen_t size = sizeof got;
-  getsockopt(socket.get(), SOL_SOCKET, name, &got, &size);
-  const auto usable = static_cast<uint64_t>(got) / 2;  // the kernel doubles it
-  if (usable < static_cast<uint64_t>(bytes)) {
-    notices.add(
-        {fmt::format("the socket of {}:{} on {} has a buffer of {}, not {}: `sysctl -w {}={}`, or give the "
-                     "capability cap_net_admin",
-                     settings.group, settings.port, settings.nic, core::format_bytes(usable),
-                     core::format_bytes(static_cast<uint64_t>(bytes)), limit, bytes)});
-  }
-  return static_cast<uint64_t>(got);
 }
 
 class UdpSender final : public LineSender {
@@ -174,11 +156,12 @@ class UdpSender final : public LineSender {
 
 class UdpReceiver final : public LineReceiver {
  public:
-  UdpReceiver(const MulticastSettings& settings, core::Notices& notices)
-      : settings_(settings), notices_(notices), memory_(kReceivedAtOnce * kJoinedMax) {}
+  explicit UdpReceiver(const MulticastSettings& settings)
+      : settings_(settings), memory_(kReceivedAtOnce * kJoinedMax) {}
 
   [[nodiscard]] int handle() const override { return socket_.get(); }
   [[nodiscard]] size_t window_bytes() const override { return std::max(buffer_bytes_ / kBufferPerWindow, kWindowMin); }
+  [[nodiscard]] uint64_t buffer_bytes() const { return buffer_bytes_; }
 
   core::Status rejoin() override {
     Socket socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -188,7 +171,7 @@ class UdpReceiver final : public LineReceiver {
     // Only what was asked for on this interface: by default a socket hears what any other socket has joined.
     static_cast<void>(socket.set(IPPROTO_IP, IP_MULTICAST_ALL, 0));
     static_cast<void>(socket.set(SOL_UDP, UDP_GRO, 1));
-    buffer_bytes_ = set_buffer(socket, SO_RCVBUF, SO_RCVBUFFORCE, settings_, "net.core.rmem_max", notices_);
+    buffer_bytes_ = set_receive_buffer(socket.get(), settings_.buffer_bytes);
     if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       return failed(settings_, "listen to");
     }
@@ -233,7 +216,6 @@ class UdpReceiver final : public LineReceiver {
   }
 
   const MulticastSettings settings_;
-  core::Notices& notices_;
   std::vector<std::byte> memory_;
   Socket socket_;
   uint64_t buffer_bytes_ = 0;
@@ -259,8 +241,9 @@ core::Result<std::unique_ptr<LineSender>> make_udp_sender(const MulticastSetting
 
 core::Result<std::unique_ptr<LineReceiver>> make_udp_receiver(const MulticastSettings& settings,
                                                               core::Notices& notices) {
-  auto receiver = std::make_unique<UdpReceiver>(settings, notices);
+  auto receiver = std::make_unique<UdpReceiver>(settings);
   TD_TRY(receiver->rejoin());
+  tell_of_small_buffer(settings, receiver->buffer_bytes(), notices);
   return receiver;
 }
 

@@ -1,6 +1,8 @@
 """Replays by multicast to several boxes, over networks of the test's own: that the same tape arrives everywhere, and that what
 a network loses is repaired by the other line or told exactly."""
 
+import pathlib
+import sys
 import unittest
 
 import network
@@ -9,6 +11,8 @@ from tapedeck_program import Folder, run_json, wait_for
 
 A, B = "239.192.1.1:5555", "239.192.1.2:5556"
 RECORDS = 200_000
+
+PGM_FORGER = pathlib.Path(__file__).parent / "pgm_forger.py"
 
 # Sends to a group what is none of ours: noise, the fronts of data frames and fragments with nothing right behind them, one byte.
 FORGED = 40
@@ -54,6 +58,107 @@ class MulticastTest(ReplayTest):
                             "--wait-for", len(boxes), "--json", box=self.network.publisher)
         report = self.finish(replay, expect)
         return report, [self.finish(subscriber, expect_subscriber) for subscriber in subscribers]
+
+
+    def start_slowly(self, to, boxes, *options):
+        """Subscribers in these boxes and a replay to them that takes seconds, of which the first records are on the wire."""
+        subscribers = [self.start("subscribe", to, "--json", box=box) for box in boxes]
+        replay = self.start("replay", tape, "--to", to, "--mc-rate", "40Mbit", "--wait-for", len(boxes), "--json", *options,
+                            box=self.network.publisher)
+        self.wait_until_on_the_wire(2_000_000)
+        return replay, subscribers
+
+    def assert_accounted_for(self, receipt):
+        """What did not arrive is told to the record."""
+        self.assertEqual(RECORDS, receipt["records"] + receipt["records_lost"], receipt)
+        self.assertEqual(receipt["records_lost"] == 0, receipt["digest"] == digest)
+
+
+class LateJoiner(MulticastTest):
+    def test_that_was_killed_begins_with_whole_messages_and_says_from_where(self):
+        made = self.make(subscribers=2, nics=1)
+        to = self.at((A, 1))
+        replay, (killed, whole) = self.start_slowly(to, made.subscribers, "--silence", "6s")
+        killed.process.kill()  # and so it holds the replay back, until it is taken for dead
+        late = self.start("subscribe", to, "--json", box=made.subscribers[0])
+        self.finish(replay, 3)
+        receipt = self.finish(late, 3)
+        self.assertEqual((RECORDS, digest), tuple(self.finish(whole, 0)[key] for key in ("records", "digest")))
+        self.assert_accounted_for(receipt)
+        self.assertGreater(receipt["records"], 0)
+        lane, first = next(iter(receipt["begins_at"].items()))
+        self.assertIn(f"joined late or missed the start: lane {lane} from record {first} on", receipt["problem"])
+        self.assertEqual((0, 0), (receipt["damaged_blocks"], receipt["bad_frames"]))
+
+
+class LateJoinerOverPgm(LateJoiner):
+    scheme = "pgm"
+
+
+class ShortQueues(MulticastTest):
+    """Real loss: a queue of 20 KB in the switch, and small buffers of sockets."""
+    losses_are_repaired = False
+
+    def test_end_repaired_or_with_all_that_is_missing_told(self):
+        made = self.make(subscribers=2, nics=1)
+        made.shape(made.subscribers[0], 1, "100mbit", "10kb", "20kb")
+        report, (squeezed, whole) = self.play_to(made.subscribers, self.at((A, 1)), expect=(0, 3), expect_subscriber=(0, 3),
+                                                 options=("--mc-rate", "90Mbit", "--mc-buffer", "256KiB"))
+        self.assertGreater(made.shaped(made.subscribers[0], 1), 0)
+        self.assertEqual((RECORDS, digest), (whole["records"], whole["digest"]))
+        self.assert_accounted_for(squeezed)
+        self.assertEqual(squeezed["complete"] and whole["complete"], report["verdict"] != "incomplete")
+        if not self.losses_are_repaired:
+            self.assertGreater(squeezed["records_lost"], 0)
+
+
+class ShortQueuesOverPgm(ShortQueues):
+    scheme = "pgm"
+    losses_are_repaired = True
+
+
+class ForgedPgm(MulticastTest):
+    """OpenPGM and libzmq abort or hang on these: what carries them is started again, and says so."""
+    scheme = "pgm"
+
+    def forge(self, victim):
+        made = self.make(subscribers=2, nics=1)
+        replay, (subscriber,) = self.start_slowly(self.at((A, 1)), made.subscribers[:1])
+        group, port = A.split(":")
+        network.run(*made.subscribers[1].command(sys.executable, PGM_FORGER, self.scheme, victim,
+                                                 made.subscribers[1].address(), group, port))
+        report, receipt = self.finish(replay, (0, 3)), self.finish(subscriber, (0, 3))
+        self.assert_accounted_for(receipt)
+        self.assertEqual(receipt["complete"], report["verdict"] != "incomplete")
+        return replay, subscriber
+
+    def test_to_a_receiver_costs_a_reported_interruption(self):
+        _, subscriber = self.forge("receiver")
+        self.assertRegex(subscriber.err, r"the PGM process of \S+ on eth1 ended \(.*\); started again after \d")
+
+    def test_to_the_sender_costs_a_reported_interruption(self):
+        replay, _ = self.forge("sender")
+        self.assertRegex(replay.err, r"the PGM process of \S+ on eth1 ended \(.*\); started again after \d")
+
+
+class ForgedEpgm(ForgedPgm):
+    scheme = "epgm"
+
+
+class ShardsOfAPlan(MulticastTest):
+    def test_take_its_interfaces_and_ports_of_their_own(self):
+        made = self.make(subscribers=1, nics=2)
+        plans = {role: folder.path / f"{role}.toml" for role in ("publisher", "subscriber")}
+        for role, plan in plans.items():
+            plan.write_text(f'role = "{role}"\nshards = 2\nnics = ["eth2", "eth1"]\n', encoding="utf-8")
+        subscriber = self.start("subscribe", "udp://239.192.1.1:5555,udp://239.192.1.1:5556", "--plan", plans["subscriber"],
+                                "--json", box=made.subscribers[0])
+        replay = self.start("replay", tape, "--to", "udp://239.192.1.1:5555", "--shards", "auto", "--plan", plans["publisher"],
+                            "--json", box=made.publisher)
+        self.assert_proved(self.finish(replay, 0), [self.finish(subscriber, 0)], RECORDS, digest)
+        self.assertIn("udp://239.192.1.1:5555@eth2,udp://239.192.1.1:5556@eth1", replay.err)
+        for nic in (1, 2):
+            self.assertGreater(made.publisher.counters(nic)["tx"]["bytes"], RECORDS * 100 / 4)
 
 
 class WhatArrives(MulticastTest):

@@ -143,12 +143,17 @@ TEST_F(BlackBox, AGapInTheSequenceIsCountedAndTheReceiptIsIncomplete) {
   EXPECT_EQ(receipt.records, 8u);
 }
 
-TEST_F(BlackBox, AFirstFrameThatIsNotTheFirstIsAGap) {
+TEST_F(BlackBox, AFirstFrameThatIsNotTheFirstIsAGapAndToldAsTheBeginning) {
   start();
   greet();
   send(make_frame(1, 5, 5));
-  end({{core::Lane(1), 10}});
-  EXPECT_EQ(outcome().receipt.records_lost, 5u);
+  send(make_frame(4, 0, 7));
+  send(make_frame(1, 12, 3));
+  end({{core::Lane(1), 15}, {core::Lane(4), 7}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_EQ(receipt.records_lost, 7u);
+  EXPECT_EQ(receipt.begins_at, (std::map<core::Lane, uint64_t>{{core::Lane(1), 5}}));
+  EXPECT_THAT(receipt.problem, HasSubstr("lane 1 from record 5 on, 5 records before"));
 }
 
 TEST_F(BlackBox, AFrameWhoseEnvelopeIsDamagedIsCountedAndLeftOut) {

@@ -69,7 +69,7 @@ TEST(Endpoint, ShardsOnPgmHavePortsOfTheirOwn) {
 
 TEST(Endpoint, WhatIsNoEndpointIsRefused) {
   for (const char* text : {"", "tcp", "tcp://", "tcp://localhost", "tcp://localhost:", "tcp://:5555", "tcp://a:70000",
-                           "tcp://a:65536", "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:5",
+                           "tcp://a:65536", "tcp://a:-1", "tcp://a:12x", "tcp://a:x", "ipc://", "udp://239.1.1.1:0",
                            "TCP://a:1", "tcp://a:1@", "tcp://a:1@e;f", " tcp://a:1"}) {
     expect_refused(text);
   }
@@ -101,12 +101,27 @@ TEST(Endpoint, MulticastNamesAGroupAndAnInterface) {
   EXPECT_FALSE(parse_endpoint("tcp://*:5555@eth1")->is_multicast());
 }
 
-TEST(Endpoint, MulticastWithoutAGroupAPortOrAnInterfaceIsRefused) {
+TEST(Endpoint, MulticastShardsThatNameNoInterfaceTakeThoseOfTheirPlaces) {
+  auto shards = *parse_endpoints("pgm://239.1.1.1:5,pgm://239.1.1.1:6@eth9,udp://239.1.1.1:7,tcp://*:8");
+  EXPECT_EQ(shards[0].text(), "pgm://239.1.1.1:5");
+  take_nics(shards, {});
+  EXPECT_EQ(shards[0].nic, "");
+  std::vector<topology::ShardPlace> places(2);
+  places[0].nic = "eth1";
+  places[1].nic = "eth2";
+  take_nics(shards, places);
+  EXPECT_EQ(shards[0].text(), "pgm://239.1.1.1:5@eth1");
+  EXPECT_EQ(shards[1].nic, "eth9");
+  EXPECT_EQ(shards[2].nic, "eth1");
+  EXPECT_EQ(shards[3].nic, "");
+}
+
+TEST(Endpoint, MulticastWithoutAGroupOrAPortIsRefused) {
   for (const char* text :
        {"pgm://", "pgm://@eth1", "pgm://239.1.1.1@eth1", "pgm://239.1.1.1:@eth1", "udp://239.1.1.1:0@eth1",
-        "udp://239.1.1.1:*@eth1", "udp://239.1.1.1:65536@eth1", "udp://239.1.1.1:5@", "udp://239.1.1.1:5",
-        "udp://10.0.0.1:5@eth1", "udp://240.0.0.1:5@eth1", "udp://239.1.1:5@eth1", "udp://[ff02::1]:5@eth1",
-        "epgm://host:5@eth1", "epgm://;239.1.1.1:5"}) {
+        "udp://239.1.1.1:*@eth1", "udp://239.1.1.1:65536@eth1", "udp://239.1.1.1:5@", "udp://10.0.0.1:5@eth1",
+        "udp://240.0.0.1:5@eth1", "udp://239.1.1:5@eth1", "udp://[ff02::1]:5@eth1", "epgm://host:5@eth1",
+        "epgm://;239.1.1.1:5"}) {
     expect_refused(text);
   }
 }

@@ -24,6 +24,10 @@ TEST(Multicast, AnInterfaceThatIsNotThereIsNamedWithThoseThatAre) {
   expect_refused("udp://239.1.1.1:5@192.0.2.77", {}, "'192.0.2.77'");
 }
 
+TEST(Multicast, WithoutAnInterfaceAndAPlanWhatIsMissingIsSaid) {
+  expect_refused("udp://239.1.1.1:5", {}, "udp://239.1.1.1:5@NIC");
+}
+
 // Loopback is there on every machine, though without multicast.
 TEST(Multicast, AnInterfaceWithoutMulticastIsRefused) {
   expect_refused("udp://239.1.1.1:5@lo", {}, "does not do multicast");

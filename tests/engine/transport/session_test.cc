@@ -29,6 +29,7 @@ Receipt some_receipt() {
           .repeated_records = 5,
           .bad_frames = 6,
           .lanes = {{core::Lane(3), {7, 0xdeadbeef}}, {core::Lane(1023), {3, 1}}},
+          .begins_at = {{core::Lane(3), 4}},
           .late_p50_ns = 6,
           .late_p99_ns = 7,
           .late_max_ns = UINT64_MAX};
@@ -66,6 +67,7 @@ TEST(SessionMessage, AReceiptComesBackWithItsDigest) {
   EXPECT_EQ(read.repeated_records, expected.repeated_records);
   EXPECT_EQ(read.bad_frames, expected.bad_frames);
   EXPECT_EQ(read.lanes, expected.lanes);
+  EXPECT_EQ(read.begins_at, expected.begins_at);
   EXPECT_EQ(read.late_p50_ns, expected.late_p50_ns);
   EXPECT_EQ(read.late_p99_ns, expected.late_p99_ns);
   EXPECT_EQ(read.late_max_ns, expected.late_max_ns);
