@@ -107,7 +107,8 @@ class OurServerWithTheirClients(Served):
         python = self.python_client()
         uuid = python.set(b"/a/b", b"v", b"ttl=500\n")
         published = python.poll_until(lambda frames: frames[2] == uuid)
-        self.assertEqual(published, [b"/a/b", bytes(7) + b"\1", uuid, b"ttl=500\n", b"v"])
+        instance = b"instance=%s\n" % chp.properties_of(published[3])["instance"].encode()
+        self.assertEqual(published, [b"/a/b", bytes(7) + b"\1", uuid, instance + b"ttl=500\n", b"v"])
         late = self.python_client(subtree=b"/a/")
         *keys, end = late.snapshot
         self.assertEqual(keys, [[b"/a/b", bytes(7) + b"\1", b"", b"", b"v"]])
@@ -116,6 +117,7 @@ class OurServerWithTheirClients(Served):
         self.assertEqual([heartbeat[i] for i in (1, 2, 4)], [bytes(8), b"", b""])
         properties = chp.properties_of(heartbeat[3])
         self.assertEqual(properties["last"], "1")
+        self.assertEqual(instance.decode(), f"instance={properties['instance']}\n")
         self.assertEqual(properties["instance"], chp.properties_of(end[3])["instance"])
         self.assertRegex(properties["instance"], "^[0-9a-f]{16}$")
 
@@ -131,7 +133,8 @@ class OurServerWithTheirClients(Served):
         python = self.python_client()
         python.set(b"k", b"v", b"ttl=1\n")
         expiry = python.poll_until(lambda frames: number(frames) == 2)
-        self.assertEqual(expiry, [b"k", bytes(7) + b"\2", b"", b"", b""])
+        self.assertEqual(expiry[:3] + expiry[4:], [b"k", bytes(7) + b"\2", b"", b""])
+        self.assertEqual(chp.properties_of(expiry[3]).keys(), {"instance"})
         self.assertEqual(python.table, {})
 
     def test_a_repetition_is_told_where_it_was_published(self):
