@@ -18,8 +18,8 @@ constexpr int kTries = 100;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
 constexpr int64_t kSubscriptionBytesMax = 4'096;
-// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three: such a
-// thread accepts one connection between two updates, each of which takes it 10 us for each of its subscribers.
+// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three, to share
+// the sending to thousands of subscribers (docs/decisions/0007-versions-of-a-table.md, "Left").
 constexpr int kIoThreads = 4;
 constexpr uint64_t kSnapshotThread = 0b0001;
 constexpr uint64_t kUpdateThreads = 0b1110;

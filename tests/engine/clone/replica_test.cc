@@ -60,7 +60,8 @@ TEST(Replica, OfASubtreeFollowsTheHeartbeatsSequence) {
   Replica replica = joined("/a/");
   EXPECT_EQ(heartbeat(replica, "a", 25), Step::kNothing);
   EXPECT_EQ(replica.sequence(), 25u);
-  EXPECT_EQ(replica.on_published({.key = "HUGZ2", .sequence = 26, .value = "not ours"}), Step::kNothing);
+  EXPECT_EQ(replica.on_published({.key = "HUGZ2", .sequence = 26, .properties = "instance=a\n", .value = "not ours"}),
+            Step::kNothing);
   EXPECT_EQ(replica.table().size(), 1u);
 }
 
