@@ -129,6 +129,7 @@ TEST(Client, ManyThreadsMayUseOne) {
   const RunningServer server;
   const auto client = join(server.address());
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&client = *client, t] {
       for (int i = 0; i < kUpdates; ++i) {
@@ -168,6 +169,7 @@ TEST(Client, JoinsUnderAStreamOfUpdatesLoseNothing) {
     for (uint64_t i = 0; !over; ++i) EXPECT_TRUE(writer->set(fmt::format("k{}", i % 100), fmt::format("{}", i)));
   });
   std::vector<std::unique_ptr<Client>> clients;
+  clients.reserve(kJoins);
   for (int i = 0; i < kJoins; ++i) clients.push_back(join(server.address(), {.on_gap = OnGap::kStop}));
   over = true;
   stream.join();
