@@ -23,7 +23,7 @@ std::optional<T> whole_number(std::string_view text, int base = 10) {
 }
 
 bool are_properties(std::string_view text) {
-  if (text.size() > kPropertiesBytesMax || text.find('\0') != std::string_view::npos) return false;
+  if (text.size() > kPublishedPropertiesBytesMax || text.find('\0') != std::string_view::npos) return false;
   while (!text.empty()) {
     const size_t end = text.find('\n');
     const size_t equals = text.find('=');

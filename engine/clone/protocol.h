@@ -19,7 +19,8 @@ inline constexpr std::string_view kHeartbeat = "HUGZ";
 inline constexpr size_t kFrames = 5;
 inline constexpr size_t kUuidBytes = 16;
 inline constexpr size_t kKeyBytesMax = 1024;
-inline constexpr size_t kPropertiesBytesMax = 4096;
+inline constexpr size_t kPropertiesBytesMax = 4096;                // of a KVSET
+inline constexpr size_t kPublishedPropertiesBytesMax = 64 * 1024;  // with those that a server adds
 inline constexpr int64_t kTtlMax_s = 10LL * 365 * 24 * 3600;
 
 // One of KVSET, KVPUB, KVSYNC, HUGZ and KTHXBAI. An empty value of a KVSET or KVPUB deletes.

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace tapedeck::clone {
+namespace {
+
+// Ours say in every message which server it is, others never do.
+std::string_view instance_of(const Message& message) { return property(message.properties, kInstance).value_or(""); }
+
+}  // namespace
 
 Replica::Replica(std::string subtree, std::optional<uint64_t> stop_at)
     : subtree_(std::move(subtree)), stop_at_(stop_at) {}
@@ -24,24 +30,29 @@ void Replica::add(const Message& sync) {
   incoming_.set(std::make_shared<Entry>(Entry{std::string(sync.key), std::string(sync.value), sync.sequence}));
 }
 
+// What was published so far may come from a server that has gone meanwhile: from now on that is the other one.
 void Replica::finish(const Message& end) {
+  if (const std::string_view instance = instance_of(end); !instance.empty() && instance != instance_) {
+    instance_ = instance;
+    published_ = 0;
+  }
   table_ = std::exchange(incoming_, {});
   sequence_ = sequence_in_subtree_ = end.sequence;
   synced_ = true;
 }
 
 Replica::Step Replica::on_published(const Message& message) {
-  if (message.key == kHeartbeat) return on_heartbeat(message);
-  return is_command(message.key) ? Step::kNothing : on_update(message);
+  if (is_command(message.key) && message.key != kHeartbeat) return Step::kNothing;
+  const std::string_view instance = instance_of(message);
+  if (!instance_.empty() && instance != instance_) return Step::kOtherServer;
+  if (instance_.empty()) instance_ = instance;
+  return message.key == kHeartbeat ? on_heartbeat(message) : on_update(message);
 }
 
-// Ours says which server it is and how far it has come; the reference implementation the latter in the sequence.
+// Ours says how far it has come; the reference implementation the same in the sequence.
 Replica::Step Replica::on_heartbeat(const Message& message) {
-  const std::string_view instance = property(message.properties, kInstance).value_or("");
-  if (!instance_.empty() && instance != instance_) return Step::kOtherServer;
-  instance_ = instance;
   const uint64_t last = integer_property(message.properties, kLast).value_or(message.sequence);
-  if (last == 0 && instance.empty()) return Step::kNothing;  // it does not say
+  if (last == 0 && instance_.empty()) return Step::kNothing;  // it does not say
   if (last < published_) return Step::kOtherServer;
   if (!synced_ || last <= sequence_ || stopped()) return Step::kNothing;
   if (subtree_.empty()) return Step::kHole;

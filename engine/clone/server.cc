@@ -18,8 +18,8 @@ constexpr int kTries = 100;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
 constexpr int64_t kSubscriptionBytesMax = 4'096;
-// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three: such a
-// thread accepts one connection between two updates, each of which takes it 10 us for each of its subscribers.
+// Snapshots have an I/O thread of their own, so that many of them do not hold updates up. Updates have three, to share
+// the sending to thousands of subscribers (docs/decisions/0007-versions-of-a-table.md, "Left").
 constexpr int kIoThreads = 4;
 constexpr uint64_t kSnapshotThread = 0b0001;
 constexpr uint64_t kUpdateThreads = 0b1110;
@@ -146,6 +146,7 @@ void Server::on_update(Frames& frames, int64_t now_ns) {
   int64_t ttl_s = 0;
   Fault fault = decode(frames.bytes(), message);
   if (fault == Fault::kNone && is_command(message.key)) fault = Fault::kKey;
+  if (fault == Fault::kNone && message.properties.size() > kPropertiesBytesMax) fault = Fault::kProperties;
   if (fault == Fault::kNone) fault = ttl_of(message.properties, ttl_s);
   if (fault != Fault::kNone) {
     ++counters_.faults[static_cast<size_t>(fault)];
@@ -161,11 +162,15 @@ void Server::on_update(Frames& frames, int64_t now_ns) {
     case Store::Verdict::kApplied: break;
   }
   ++counters_.updates;
-  const std::string previous = subtrees_.note(message.key, store_.sequence());
-  if (!previous.empty()) frames[3] = frame_of(fmt::format("{}{}", message.properties, previous));
+  const std::string_view properties = published_properties(message.key, message.properties);
   // A publisher drops what a slow subscriber has no room for, and never blocks.
   static_cast<void>(send(publisher_, {std::move(frames[0]), frame_of(store_.sequence()), std::move(frames[2]),
-                                      std::move(frames[3]), std::move(frames[4])}));
+                                      frame_of(properties), std::move(frames[4])}));
+}
+
+// Of the last update. Ours come before the client's, for the first of a name counts.
+std::string_view Server::published_properties(std::string_view key, std::string_view properties_of_client) {
+  return properties_.assign(instance_).append(subtrees_.note(key, store_.sequence())).append(properties_of_client);
 }
 
 void Server::refuse(std::string_view uuid, std::string_view why, int64_t now_ns) {
@@ -187,9 +192,9 @@ void Server::expire(int64_t now_ns) {
     const auto key = store_.expire(now_ns);
     if (!key) return;
     ++counters_.expired;
-    const std::string previous = subtrees_.note(*key, store_.sequence());
+    const std::string_view properties = published_properties(*key, {});
     static_cast<void>(send(
-        publisher_, {.key = *key, .sequence = store_.sequence(), .uuid = {}, .properties = previous, .value = {}}));
+        publisher_, {.key = *key, .sequence = store_.sequence(), .uuid = {}, .properties = properties, .value = {}}));
   }
 }
 

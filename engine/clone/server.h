@@ -65,6 +65,7 @@ class Server {
   void on_subscription(std::string_view message, int64_t now_ns);
   void take_updates(int64_t now_ns);
   void on_update(Frames& frames, int64_t now_ns);
+  std::string_view published_properties(std::string_view key, std::string_view properties_of_client);
   void refuse(std::string_view uuid, std::string_view why, int64_t now_ns);
   void answer(std::string_view uuid, const std::string& property, int64_t now_ns);
   void expire(int64_t now_ns);
@@ -76,7 +77,8 @@ class Server {
   uint16_t port_;
   zmq::socket_t publisher_;  // XPUB: it tells of subscriptions
   zmq::socket_t collector_;
-  std::string instance_;  // as a property
+  std::string instance_;    // as a property
+  std::string properties_;  // of the last update
   Snapshots snapshots_;
   Store store_;
   Subtrees subtrees_;

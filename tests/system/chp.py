@@ -54,10 +54,10 @@ class Client:
         self.receive(self.sub)
         self.snapshot = self.fetch(port)
 
-    def connect(self, kind, port):
+    def connect(self, kind, port, queued=0):
         socket = self.context.socket(kind)
         socket.linger = 0
-        socket.hwm = 0
+        socket.hwm = queued  # messages; 0: any number
         socket.connect(f"tcp://127.0.0.1:{port}")
         self.sockets.append(socket)
         return socket

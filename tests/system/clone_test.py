@@ -3,15 +3,19 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import struct
+import subprocess
 import tempfile
 import unittest
 
 import zmq
 
 import chp
-from tapedeck_program import Program, run, run_json
+from tapedeck_program import DEADLINE_S, Program, run, run_json
+
+STORM = os.environ["TAPEDECK_CLONE_STORM"]  # many light clients: tests/engine/clone/storm.cc
 
 
 class Served(unittest.TestCase):
@@ -107,7 +111,8 @@ class OurServerWithTheirClients(Served):
         python = self.python_client()
         uuid = python.set(b"/a/b", b"v", b"ttl=500\n")
         published = python.poll_until(lambda frames: frames[2] == uuid)
-        self.assertEqual(published, [b"/a/b", bytes(7) + b"\1", uuid, b"ttl=500\n", b"v"])
+        instance = b"instance=%s\n" % chp.properties_of(published[3])["instance"].encode()
+        self.assertEqual(published, [b"/a/b", bytes(7) + b"\1", uuid, instance + b"ttl=500\n", b"v"])
         late = self.python_client(subtree=b"/a/")
         *keys, end = late.snapshot
         self.assertEqual(keys, [[b"/a/b", bytes(7) + b"\1", b"", b"", b"v"]])
@@ -116,6 +121,7 @@ class OurServerWithTheirClients(Served):
         self.assertEqual([heartbeat[i] for i in (1, 2, 4)], [bytes(8), b"", b""])
         properties = chp.properties_of(heartbeat[3])
         self.assertEqual(properties["last"], "1")
+        self.assertEqual(instance.decode(), f"instance={properties['instance']}\n")
         self.assertEqual(properties["instance"], chp.properties_of(end[3])["instance"])
         self.assertRegex(properties["instance"], "^[0-9a-f]{16}$")
 
@@ -131,7 +137,8 @@ class OurServerWithTheirClients(Served):
         python = self.python_client()
         python.set(b"k", b"v", b"ttl=1\n")
         expiry = python.poll_until(lambda frames: number(frames) == 2)
-        self.assertEqual(expiry, [b"k", bytes(7) + b"\2", b"", b"", b""])
+        self.assertEqual(expiry[:3] + expiry[4:], [b"k", bytes(7) + b"\2", b"", b""])
+        self.assertEqual(chp.properties_of(expiry[3]).keys(), {"instance"})
         self.assertEqual(python.table, {})
 
     def test_a_repetition_is_told_where_it_was_published(self):
@@ -156,7 +163,8 @@ class OurServerWithTheirClients(Served):
         bad = [[b"k"], [b"k", zero, uuid, b""], [b"k", zero, uuid, b"", b"v", b"more"], [b"k"] * 500,
                [b"k", b"1234", uuid, b"", b"v"], [b"k", zero * 2, uuid, b"", b"v"], [b"k", zero, bytes(100), b"", b"v"],
                [b"", zero, uuid, b"", b"v"], [b"HUGZ", zero, uuid, b"", b"v"], [b"KTHXBAI", zero, uuid, b"", b"v"],
-               [b"k" * 2000, zero, uuid, b"", b"v"], [b"a\0b", zero, uuid, b"", b"v"], [b"k", zero, uuid, b"ttl", b"v"]]
+               [b"k" * 2000, zero, uuid, b"", b"v"], [b"a\0b", zero, uuid, b"", b"v"], [b"k", zero, uuid, b"ttl", b"v"],
+               [b"k", zero, uuid, b"a=%s\n" % (b"x" * 4094), b"v"]]
         bad += [[b"k", zero, os.urandom(16), b"ttl=%s\n" % ttl, b"v"] for ttl in (b"-1", b"x", b"1.5", b"9" * 30, b"")]
         for frames in bad:
             python.up.send_multipart(frames)
@@ -170,7 +178,7 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(python.receive(dealer)[0], b"good")
         counters = self.end()
         self.assertEqual(counters["malformed"],
-                         {"frames": 4, "sequence": 2, "uuid": 1, "key": 5, "properties": 1, "ttl": 5})
+                         {"frames": 4, "sequence": 2, "uuid": 1, "key": 5, "properties": 2, "ttl": 5})
         self.assertEqual(counters["snapshots"]["malformed"], 5)
 
     def test_a_client_that_asks_in_a_loop_waits_its_turn(self):
@@ -183,16 +191,42 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(snapshots["requests"], 1002)
         self.assertGreater(snapshots["repeated"], 900)
 
-    def test_one_that_never_reads_holds_nobody_up(self):
+    def peak_memory(self):
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+    def test_those_that_never_read_hold_nobody_up_and_cost_little_memory(self):
         python = self.python_client()
         for i in range(3000):
             python.set(b"k%d" % i, bytes(range(1, 256)) * 40)
         python.poll_until(lambda frames: python.sequence == 3000)
-        deaf = self.python_client()
-        dealer = deaf.connect(zmq.DEALER, self.port)
-        dealer.send_multipart([b"ICANHAZ?", b""])
+        before = self.peak_memory()
+        deaf = [python.connect(zmq.DEALER, self.port, queued=1) for _ in range(50)]
+        for dealer in deaf:
+            dealer.send_multipart([b"ICANHAZ?", b""])
         digest = json.loads(self.clone("digest", "--json"))
         self.assertEqual(digest["digest"], chp.digest_of(python.table))
+        python.set(b"k0", b"still")
+        python.poll_until(lambda frames: frames[0] == b"k0")
+        # One snapshot has 30 MB: fifty copies would be 1.5 GB.
+        self.assertLess(self.peak_memory() - before, 150e6)
+
+    def test_joins_under_a_stream_of_updates_lose_nothing(self):
+        python = self.python_client()
+        for i in range(100):
+            python.set(b"/k/%d" % i, b"0")
+        python.poll_until(lambda frames: python.sequence == 100)
+        storm = subprocess.Popen([STORM, str(self.port), "40", "10"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(storm.communicate, timeout=DEADLINE_S)
+        sent = 100
+        while storm.poll() is None:
+            python.set(b"/k/%d" % (sent % 100), b"%d" % sent)
+            sent += 1
+            python.poll_until(lambda frames: python.sequence == sent)
+        result = json.loads(storm.stdout.read().splitlines()[-1])
+        self.assertEqual((result["joins"], result["failed"]), (400, 0))
+        ends = [end["sequence"] for end in result["ends"]]
+        self.assertEqual(len(ends), len(set(ends)), f"two digests at one sequence: {result['ends']}")
 
 
 class WithPull(Served):

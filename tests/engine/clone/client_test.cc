@@ -129,6 +129,7 @@ TEST(Client, ManyThreadsMayUseOne) {
   const RunningServer server;
   const auto client = join(server.address());
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&client = *client, t] {
       for (int i = 0; i < kUpdates; ++i) {
@@ -168,6 +169,7 @@ TEST(Client, JoinsUnderAStreamOfUpdatesLoseNothing) {
     for (uint64_t i = 0; !over; ++i) EXPECT_TRUE(writer->set(fmt::format("k{}", i % 100), fmt::format("{}", i)));
   });
   std::vector<std::unique_ptr<Client>> clients;
+  clients.reserve(kJoins);
   for (int i = 0; i < kJoins; ++i) clients.push_back(join(server.address(), {.on_gap = OnGap::kStop}));
   over = true;
   stream.join();
@@ -209,6 +211,28 @@ TEST(Client, HearsOfAnotherServerOnTheSamePortAndOfWhatItLacks) {
   EXPECT_THAT(diary.lines(), ElementsAre("a=1", "b=1", "resynced", "a erased", "b erased"));
   ASSERT_TRUE(client->set("c", "1"));
   EXPECT_EQ(client->state().sequence, 1u);
+}
+
+TEST(Client, TriesAllServersInTurnAndComesBackToTheFirst) {
+  auto first = std::make_unique<RunningServer>();
+  const uint16_t port = first->port();
+  auto second = std::make_unique<RunningServer>();
+  auto third = std::make_unique<RunningServer>();
+  const std::vector<std::string> servers = {first->address(), second->address(), third->address()};
+  for (const std::string& server : servers) ASSERT_TRUE(join(server)->set("who", server));
+  const auto client = Client::connect({.servers = servers, .silence_ns = 1500 * kMillisecond_ns}).value();
+  const auto follows = [&](const std::string& server) {
+    return eventually([&] { return client->state().synced && client->get("who") == server; });
+  };
+  EXPECT_TRUE(follows(servers[0]));
+  first.reset();
+  EXPECT_TRUE(follows(servers[1]));
+  second.reset();
+  EXPECT_TRUE(follows(servers[2]));
+  third.reset();
+  first = std::make_unique<RunningServer>(ServerOptions{.port = port});
+  EXPECT_TRUE(eventually([&] { return client->state().synced && !client->get("who"); }));
+  ASSERT_TRUE(client->set("who", "again"));
 }
 
 TEST(Client, SwitchesToTheSecondServerWhenTheFirstIsSilentAndSendsAgain) {
@@ -316,6 +340,20 @@ TEST_F(ByHand, AHoleMakesTheClientFetchItsStateAnewAndTellOfIt) {
   ASSERT_TRUE(diary.reaches(5));
   EXPECT_THAT(diary.lines(), ElementsAre("a=0", "b=0", "resynced", "a erased", "c=0"));
   EXPECT_EQ(client->state().holes, 1u);
+  EXPECT_EQ(client->state().resyncs, 1u);
+}
+
+TEST_F(ByHand, AnUpdateOfAnotherServerIsNotTakenForTheNextOne) {
+  const auto client = connect();
+  await_subscriber();
+  publish({.key = kHeartbeat, .properties = "instance=a\nlast=10\n"});
+  answer(10, {"a"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  publish({.key = "a", .sequence = 11, .properties = "instance=b\n", .value = "1"});
+  answer(11, {"b"});
+  ASSERT_TRUE(client->wait_for(11, kDeadline_ns));
+  EXPECT_EQ(client->get("a"), std::nullopt);
+  EXPECT_EQ(client->state().holes, 0u);
   EXPECT_EQ(client->state().resyncs, 1u);
 }
 

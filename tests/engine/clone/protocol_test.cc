@@ -16,9 +16,12 @@ const std::string kZero(8, '\0');
 
 // Byte for byte as docs/clone-protocol.md has them.
 TEST(Protocol, FramesAreAsTheProtocolPageHasThem) {
-  EXPECT_THAT(
-      encode({.key = "/a/b", .sequence = 258, .uuid = "0123456789abcdef", .properties = "ttl=5\n", .value = "v"}),
-      ElementsAre("/a/b", kSequence258, "0123456789abcdef", "ttl=5\n", "v"));
+  EXPECT_THAT(encode({.key = "/a/b",
+                      .sequence = 258,
+                      .uuid = "0123456789abcdef",
+                      .properties = "instance=00000000000000ff\nttl=5\n",
+                      .value = "v"}),
+              ElementsAre("/a/b", kSequence258, "0123456789abcdef", "instance=00000000000000ff\nttl=5\n", "v"));
   EXPECT_THAT(encode({.key = kHeartbeat, .properties = "instance=00000000000000ff\nlast=258\n"}),
               ElementsAre("HUGZ", kZero, "", "instance=00000000000000ff\nlast=258\n", ""));
   EXPECT_THAT(encode({.key = kEnd, .sequence = 258, .value = "/a/"}),
@@ -48,9 +51,10 @@ TEST(Protocol, EachKindOfMalformedMessageHasItsFault) {
   EXPECT_EQ(decode_frames({"", kZero, "", "", "v"}, message), Fault::kKey);
   EXPECT_EQ(decode_frames({"a\0b"s, kZero, "", "", "v"}, message), Fault::kKey);
   EXPECT_EQ(decode_frames({std::string(kKeyBytesMax + 1, 'k'), kZero, "", "", "v"}, message), Fault::kKey);
-  for (const auto& properties :
-       {"ttl=5"s, "ttl\n"s, "=5\n"s, "\n"s, "a=b\n\nc=d\n"s, "a=\0\n"s, std::string(4096, 'a') + "=\n"}) {
-    EXPECT_EQ(decode_frames({"k", kZero, "", properties, "v"}, message), Fault::kProperties) << properties;
+  for (const auto& properties : {"ttl=5"s, "ttl\n"s, "=5\n"s, "\n"s, "a=b\n\nc=d\n"s, "a=\0\n"s,
+                                 std::string(kPublishedPropertiesBytesMax, 'a') + "=\n"}) {
+    EXPECT_EQ(decode_frames({"k", kZero, "", properties, "v"}, message), Fault::kProperties)
+        << properties.substr(0, 20);
   }
 }
 

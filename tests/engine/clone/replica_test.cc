@@ -60,7 +60,8 @@ TEST(Replica, OfASubtreeFollowsTheHeartbeatsSequence) {
   Replica replica = joined("/a/");
   EXPECT_EQ(heartbeat(replica, "a", 25), Step::kNothing);
   EXPECT_EQ(replica.sequence(), 25u);
-  EXPECT_EQ(replica.on_published({.key = "HUGZ2", .sequence = 26, .value = "not ours"}), Step::kNothing);
+  EXPECT_EQ(replica.on_published({.key = "HUGZ2", .sequence = 26, .properties = "instance=a\n", .value = "not ours"}),
+            Step::kNothing);
   EXPECT_EQ(replica.table().size(), 1u);
 }
 
@@ -73,6 +74,28 @@ TEST(Replica, TellsAnotherServerApart) {
   EXPECT_EQ(by_sequence.on_published({.key = "/a/k", .sequence = 1, .value = "x"}), Step::kOtherServer);
   by_sequence.forget_server();
   EXPECT_EQ(by_sequence.on_published({.key = "/a/k", .sequence = 2, .value = "x"}), Step::kNothing);
+}
+
+TEST(Replica, TellsAnotherServerApartByItsFirstUpdateThoughTheSequenceFits) {
+  Replica replica = joined();
+  EXPECT_EQ(heartbeat(replica, "a", 10), Step::kNothing);
+  const auto update = [&](std::string_view instance, uint64_t sequence) {
+    const std::string properties = fmt::format("instance={}\n", instance);
+    return replica.on_published({.key = "/a/k", .sequence = sequence, .properties = properties, .value = "x"});
+  };
+  EXPECT_EQ(update("a", 11), Step::kApplied);
+  EXPECT_EQ(update("b", 12), Step::kOtherServer);
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 12, .value = "x"}), Step::kOtherServer);
+  EXPECT_EQ(replica.sequence(), 11u);
+}
+
+TEST(Replica, TakesASnapshotOfAnotherServerAndNothingMoreOfTheOneBefore) {
+  Replica replica = joined();
+  EXPECT_EQ(heartbeat(replica, "a", 10), Step::kNothing);
+  replica.expect_snapshot();
+  replica.finish({.key = kEnd, .sequence = 2, .properties = "instance=b\n"});
+  EXPECT_EQ(heartbeat(replica, "b", 2), Step::kNothing);
+  EXPECT_EQ(heartbeat(replica, "a", 11), Step::kOtherServer);
 }
 
 TEST(Replica, KeepsItsTableUntilTheNextSnapshotIsComplete) {
