@@ -25,7 +25,7 @@ struct Receipt {
   std::map<core::Lane, tape::LaneDigest> lanes;
   // The first record that was had of lanes that do not begin with their first, by its wire sequence: of a subscriber
   // that joined late. What was sent before it is in records_lost.
-  std::map<core::Lane, uint64_t> begins_at;
+  std::map<core::Lane, uint64_t> begins_at{};
   uint64_t late_p50_ns = 0;  // from when a run was due to when its handler had returned; by the publisher's clock
   uint64_t late_p99_ns = 0;
   uint64_t late_max_ns = 0;
