@@ -47,8 +47,8 @@ struct Options {
   uint64_t batch_bytes = 1u << 20;        // of a run; 4 KiB to 64 MiB
   std::optional<uint64_t> queue_bytes{};  // that wait for each subscriber. When they are full: see on_slow. None: 64
                                           // MiB, or 4 MiB of the plain wire where on_slow is kBlock
-  int64_t max_skew_ns = 10'000'000'000;  // of tape time that a shard may be ahead of the slowest at full speed
-  int64_t late_limit_ns = 100'000'000;   // records later than this are late; the clock slips when one is
+  int64_t max_skew_ns = 10'000'000'000;   // of tape time that a shard may be ahead of the slowest at full speed
+  int64_t late_limit_ns = 100'000'000;    // records later than this are late; the clock slips when one is
   int64_t subscriber_silence_ns = 10'000'000'000;  // without progress before a subscriber is taken for dead
 };
 

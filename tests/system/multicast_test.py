@@ -96,12 +96,13 @@ class LateJoinerOverPgm(LateJoiner):
 
 
 class ShortQueues(MulticastTest):
-    """Real loss: a queue of 20 KB in the switch, and small buffers of sockets."""
+    """Real loss: a short queue in the switch, and small buffers of sockets."""
     losses_are_repaired = False
+    burst, queue = "10kb", "20kb"
 
     def test_end_repaired_or_with_all_that_is_missing_told(self):
         made = self.make(subscribers=2, nics=1)
-        made.shape(made.subscribers[0], 1, "100mbit", "10kb", "20kb")
+        made.shape(made.subscribers[0], 1, "100mbit", self.burst, self.queue)
         report, (squeezed, whole) = self.play_to(made.subscribers, self.at((A, 1)), expect=(0, 3), expect_subscriber=(0, 3),
                                                  options=("--mc-rate", "90Mbit", "--mc-buffer", "256KiB"))
         self.assertGreater(made.shaped(made.subscribers[0], 1), 0)
@@ -115,6 +116,7 @@ class ShortQueues(MulticastTest):
 class ShortQueuesOverPgm(ShortQueues):
     scheme = "pgm"
     losses_are_repaired = True
+    burst, queue = "8kb", "8kb"  # so short that some is dropped however slow the machine is
 
 
 class ForgedPgm(MulticastTest):
