@@ -8,10 +8,8 @@
 namespace tapedeck::replay {
 namespace {
 
-constexpr int64_t kAnnouncementInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryInterval_ns = 1'000'000'000;
 constexpr int64_t kDictionaryIntervalMax_ns = 10'000'000'000;
-constexpr uint64_t kBandwidthShare = 100;          // the repeated dictionary takes at most one part in this many
 constexpr size_t kBatchesOfLibzmq = 4 * 8192;      // bytes; more than what it encodes at once
 constexpr size_t kUnixBufferIfUnknown = 1u << 20;  // bytes
 
@@ -62,9 +60,9 @@ void Publisher::repeat_in_band(bool now, bool everything) {
   if (now || now_ns >= next_announcement_ns_) {
     drain_subscriptions();
     send_in_band(announcement_);
-    next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
+    next_announcement_ns_ = now_ns + transport::kAnnouncementInterval_ns;
   }
-  const bool affordable = (record_bytes() - bytes_at_dictionary_) / kBandwidthShare >= dictionary_.size() ||
+  const bool affordable = (record_bytes() - bytes_at_dictionary_) / transport::kDictionaryShare >= dictionary_.size() ||
                           now_ns >= next_dictionary_ns_ + kDictionaryIntervalMax_ns;
   if ((now && everything) || (now_ns >= next_dictionary_ns_ && affordable)) {
     send_in_band(dictionary_);

@@ -220,7 +220,10 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   add_multicast_options(*command, options->multicast);
   add_plan_option(*command, options->plan);
-  command->add_option("--queue", options->queue, "Bytes that wait in each queue at most")->capture_default_str();
+  command
+      ->add_option("--queue", options->queue,
+                   "Bytes that wait in each queue at most; on the plain wire never more than 4MiB")
+      ->capture_default_str();
   LiveView::add_options(*command, options->live);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {

@@ -18,6 +18,10 @@ inline constexpr std::string_view kAnnouncementPrefix = "TDS/ANN/";
 inline constexpr std::string_view kDictionaryPrefix = "TDS/DIC/";
 inline constexpr std::string_view kEndPrefix = "TDS/END/";
 
+// How often they are repeated, for whoever joins late.
+inline constexpr int64_t kAnnouncementInterval_ns = 1'000'000'000;
+inline constexpr uint64_t kDictionaryShare = 100;  // of the bytes sent, it takes at most one part in this many
+
 using Message = std::vector<std::byte>;
 
 // How records travel on the data sockets.

@@ -8,8 +8,6 @@ namespace {
 constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side of the connection
 constexpr int kPlainMessagesWaiting = 10'000;
 constexpr int64_t kWindowPoll_ns = 100'000;
-constexpr int64_t kSignOfLife_ns = 1'000'000'000;
-constexpr uint64_t kBandwidthShare = 100;  // the repeated dictionary takes at most one part in this many
 
 }  // namespace
 
@@ -67,7 +65,7 @@ bool MulticastSender::send(const zmq::message_t& message) {
 void MulticastSender::keep_in_band(core::Bytes message) {
   if (core::as_text(message).starts_with(kAnnouncementPrefix)) {
     announcement_.assign(message.begin(), message.end());
-    next_announcement_ns_ = clock_.monotonic_ns() + kSignOfLife_ns;
+    next_announcement_ns_ = clock_.monotonic_ns() + kAnnouncementInterval_ns;
     sign_of_life_.clear();
     static_cast<void>(sign_of_life_cutter_.cut(message));
   } else if (core::as_text(message).starts_with(kDictionaryPrefix)) {
@@ -79,9 +77,9 @@ void MulticastSender::keep_in_band(core::Bytes message) {
 bool MulticastSender::repeat_in_band() {
   const int64_t now_ns = clock_.monotonic_ns();
   if (now_ns < next_announcement_ns_ || announcement_.empty()) return true;
-  next_announcement_ns_ = now_ns + kSignOfLife_ns;
+  next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
   if (!cutter_.cut(announcement_)) return false;
-  if ((sent_bytes_ - sent_at_dictionary_) / kBandwidthShare < dictionary_.size()) return true;
+  if ((sent_bytes_ - sent_at_dictionary_) / kDictionaryShare < dictionary_.size()) return true;
   sent_at_dictionary_ = sent_bytes_;
   return cutter_.cut(dictionary_);
 }
@@ -107,12 +105,12 @@ bool MulticastSender::flush() {
 
 // A subscriber that is busy for long must not take us for dead.
 bool MulticastSender::wait_for_window() {
-  int64_t next_sign_ns = clock_.monotonic_ns() + kSignOfLife_ns;
+  int64_t next_sign_ns = clock_.monotonic_ns() + kAnnouncementInterval_ns;
   while (!window_.is_open(records() - sent_.get()) && !stop_.requested()) {
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns >= next_sign_ns) {
       if (!sign_of_life_.empty() && !line_->send(sign_of_life_, given_up_)) return false;
-      next_sign_ns = now_ns + kSignOfLife_ns;
+      next_sign_ns = now_ns + kAnnouncementInterval_ns;
     }
     if (!clock_.sleep_until(now_ns + kWindowPoll_ns, given_up_)) return false;
   }

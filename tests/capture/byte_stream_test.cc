@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "tests/capture/pcap_file.h"
-#include "tests/engine/feed/scratch_tape.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::capture {
 namespace {
@@ -45,7 +45,7 @@ class ByteStreamTest : public ::testing::Test {
     return bytes;
   }
 
-  feed::ScratchFolder folder_;
+  ScratchFolder folder_;
   std::filesystem::path path_ = folder_ / "input";
 };
 

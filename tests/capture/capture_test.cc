@@ -6,8 +6,8 @@
 #include "engine/tape/ordered_merge.h"
 #include "engine/tape/tape_reader.h"
 #include "tests/capture/pcap_file.h"
-#include "tests/engine/feed/scratch_tape.h"
 #include "tests/engine/feed/wire.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::capture {
 namespace {
@@ -53,7 +53,7 @@ class CaptureTest : public ::testing::Test {
     return records;
   }
 
-  feed::ScratchFolder folder_;
+  ScratchFolder folder_;
   CaptureOptions options_{
       .input = folder_ / "feed.pcap", .output = folder_ / "out.tape", .tape = {.queue_blocks = 2}, .feed = {}};
   core::StopFlag stop_;

@@ -5,7 +5,7 @@
 #include <pcap/pcap.h>
 
 #include "tests/capture/pcap_file.h"
-#include "tests/engine/feed/scratch_tape.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::capture {
 namespace {
@@ -88,7 +88,7 @@ class PcapSourceTest : public ::testing::Test {
     EXPECT_EQ(contents.packets[2].original_size, 90u) << what;
   }
 
-  feed::ScratchFolder folder_;
+  ScratchFolder folder_;
   const std::vector<FilePacket> packets_ = {{kTime, "first"}, {kTime - 5000, ""}, {kTime + 9, "third", 90}};
 };
 

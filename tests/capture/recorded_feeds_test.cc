@@ -6,7 +6,7 @@
 
 #include "capture/capture.h"
 #include "engine/tape/verify.h"
-#include "tests/engine/feed/scratch_tape.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::capture {
 namespace {
@@ -59,7 +59,7 @@ TEST_P(RecordedFeed, HasTheCountsThatOthersFound) {
     if (ci != nullptr && std::string_view(ci) == "true") FAIL() << file << " is not there";
     GTEST_SKIP() << file << " is not there: set TAPEDECK_DATA_DIR to the folder of the recorded feeds";
   }
-  const feed::ScratchFolder folder;
+  const ScratchFolder folder;
   const CaptureOptions options{.input = file, .output = folder / "out.tape", .tape = {}, .feed = {}};
   const auto summary = capture(options, core::StopFlag{}, nullptr);
   ASSERT_TRUE(summary) << summary.error().message;

@@ -2,7 +2,7 @@
 // is to be compressed first; the second how much is read at once, which must not matter.
 #include "capture/byte_stream.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "tests/fuzz/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -56,13 +56,13 @@ void write_gzip(const fs::path& file, Bytes bytes) {
 }  // namespace
 
 void run_one(Bytes bytes) {
-  static const Scratch scratch;
+  static const ScratchFolder scratch = ScratchFolder::in_memory();
   Input input(bytes);
   const bool compress = (input.byte() & 1) != 0;
   const size_t step = size_t{input.byte()} + 1;
   const Bytes rest = input.rest();
-  const fs::path file = scratch / "file";
-  compress ? write_gzip(file, rest) : Scratch::write(file, rest);
+  const fs::path file = scratch.write("file", core::as_text(rest));
+  if (compress) write_gzip(file, rest);
   const Contents contents = read_all(file, 1u << 16);
   TD_CHECK(contents == read_all(file, step));
   if (compress) TD_CHECK(!contents.damaged && std::ranges::equal(contents.bytes, rest));

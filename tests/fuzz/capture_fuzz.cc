@@ -6,7 +6,7 @@
 #include "capture/capture.h"
 #include "engine/tape/verify.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "tests/fuzz/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -40,11 +40,10 @@ void compare(const capture::Summary& summary) {
 }  // namespace
 
 void run_one(Bytes bytes) {
-  static const Scratch scratch;
+  static const ScratchFolder scratch = ScratchFolder::in_memory();
   Input input(bytes);
   const uint8_t choice = input.byte();
-  const fs::path file = scratch / "feed.pcap";
-  Scratch::write(file, input.rest());
+  const fs::path file = scratch.write("feed.pcap", core::as_text(input.rest()));
   const core::StopFlag stop;
   const auto summary = capture::capture(options_of(choice, file, scratch.cleared("t.tape")), stop, {});
   if (!summary) {

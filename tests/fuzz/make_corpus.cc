@@ -13,7 +13,7 @@
 #include "tests/engine/blackbox/frames.h"
 #include "tests/engine/feed/wire.h"
 #include "tests/engine/tape/tape_fixture.h"
-#include "tests/fuzz/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -29,7 +29,8 @@ class Corpus {
  public:
   explicit Corpus(fs::path path) : path_(std::move(path)) {}
   void add(std::string_view target, std::string_view name, std::string_view bytes) const {
-    Scratch::write(path_ / target / name, core::as_bytes(bytes));
+    fs::create_directories(path_ / target);
+    tape::store(path_ / target / name, bytes);
   }
 
  private:
@@ -54,7 +55,7 @@ void add_frames(const Corpus& corpus, const fs::path& file, std::string_view nam
   }
 }
 
-void add_tapes(const Corpus& corpus, const Scratch& scratch) {
+void add_tapes(const Corpus& corpus, const ScratchFolder& scratch) {
   for (const tape::Codec codec : tape::kCodecs) {
     const std::string name(tape::codec_name(codec));
     const fs::path path = scratch / name;
@@ -244,7 +245,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const Corpus corpus(argv[1]);
-  const Scratch scratch;
+  const tapedeck::ScratchFolder scratch = tapedeck::ScratchFolder::in_memory();
   add_tapes(corpus, scratch);
   add_packets(corpus);
   add_messages(corpus);

@@ -4,7 +4,7 @@
 
 #include "engine/feed/demultiplexer.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "tests/fuzz/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -69,7 +69,7 @@ class Feed {
 }  // namespace
 
 void run_one(Bytes bytes) {
-  static const Scratch scratch;
+  static const ScratchFolder scratch = ScratchFolder::in_memory();
   constexpr uint64_t kStart_ns = 1'500'000'000'000'000'000;
   Input input(bytes);
   const LinkType link_type = kLinkTypes[input.byte() % kLinkTypes.size()];

@@ -6,7 +6,7 @@
 #include "engine/tape/verify.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/repair.h"
-#include "tests/fuzz/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -24,13 +24,15 @@ ByteVector repaired(std::string_view name, Bytes bytes) {
   return file;
 }
 
-void write_tape(const fs::path& path, Input input) {
+fs::path write_tape(const ScratchFolder& scratch, Input input) {
+  const fs::path path = scratch.cleared("t.tape");
   const bool repair = (input.byte() & 1) != 0;
   for (const std::string_view name : kFiles) {
     const Bytes bytes = input.piece();
     if (bytes.empty()) continue;
-    Scratch::write(path / name, repair ? repaired(name, bytes) : copy_of(bytes));
+    scratch.write(fmt::format("t.tape/{}", name), core::as_text(repair ? repaired(name, bytes) : copy_of(bytes)));
   }
+  return path;
 }
 
 // What is said to be the digest, once more from the records one by one.
@@ -85,9 +87,8 @@ void read_everything(const tape::TapeReader& tape) {
 }  // namespace
 
 void run_one(Bytes input) {
-  static const Scratch scratch;
-  const fs::path path = scratch.cleared("t.tape");
-  write_tape(path, Input(input));
+  static const ScratchFolder scratch = ScratchFolder::in_memory();
+  const fs::path path = write_tape(scratch, Input(input));
   const auto tape = tape::TapeReader::open(path, {.topic_blocks = true});
   if (!tape) {
     TD_CHECK(!tape.error().message.empty());

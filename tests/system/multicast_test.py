@@ -59,7 +59,6 @@ class MulticastTest(ReplayTest):
         report = self.finish(replay, expect)
         return report, [self.finish(subscriber, expect_subscriber) for subscriber in subscribers]
 
-
     def start_slowly(self, to, boxes, *options):
         """Subscribers in these boxes and a replay to them that takes seconds, of which the first records are on the wire."""
         subscribers = [self.start("subscribe", to, "--json", box=box) for box in boxes]

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/core/file.h"
-#include "tests/tools/synth/scratch.h"
+#include "tests/scratch_folder.h"
 #include "tools/commands.h"
 
 namespace tapedeck::tools {
@@ -56,7 +56,7 @@ class SynthCommand : public ::testing::Test {
   [[nodiscard]] std::string text(std::string_view name) const {
     return core::read_text_file(folder_ / name).value_or("nothing there");
   }
-  synth::Scratch folder_;
+  ScratchFolder folder_;
 };
 
 TEST_F(SynthCommand, WritesASessionAndSaysSo) {
@@ -159,7 +159,7 @@ TEST_F(SynthCommand, RefusesWrongUseAndLeavesNothing) {
     EXPECT_EQ(outcome.code, ExitCode::kUsage) << options;
     EXPECT_THAT(outcome.err, HasSubstr(complaint)) << options;
     EXPECT_EQ(outcome.out, "") << options;
-    EXPECT_TRUE(folder_.is_empty()) << options;
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << options;
   }
   EXPECT_EQ(synth("--messages 100").code, ExitCode::kUsage) << "no output";
 }

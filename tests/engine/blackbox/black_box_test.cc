@@ -13,6 +13,7 @@
 #include "engine/transport/plain_message.h"
 #include "engine/transport/socket.h"
 #include "tests/engine/blackbox/frames.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::blackbox {
 namespace {
@@ -32,9 +33,7 @@ class ThrowingHandler final : public Handler {
 class BlackBox : public ::testing::Test {
  protected:
   BlackBox() : xpub_(context_, zmq::socket_type::xpub) {
-    std::string pattern = ::testing::TempDir() + "tapedeck-box-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    options_.endpoint = "ipc://" + folder_ + "/data";
+    options_.endpoint = "ipc://" + (folder_ / "data").string();
     options_.name = "test";
     options_.verdict_timeout_ns = kMillisecond_ns;
     xpub_.set(zmq::sockopt::linger, 0);
@@ -45,7 +44,6 @@ class BlackBox : public ::testing::Test {
   ~BlackBox() override {
     stop_.request();
     if (result_.valid()) result_.wait();
-    std::filesystem::remove_all(folder_);
   }
 
   void start(HandlerFactory make_handler) {
@@ -99,7 +97,7 @@ class BlackBox : public ::testing::Test {
     return outcome.value_or(Outcome{});
   }
 
-  std::string folder_;
+  const ScratchFolder folder_;
   Options options_;
   std::vector<std::string> shards_;  // endpoints that the replay has
   core::StopFlag stop_;
@@ -556,7 +554,7 @@ TEST_F(BlackBoxOfPlainWire, NothingIsTakenOnceAnotherReplayPublishesThere) {
 class BlackBoxOfShards : public BlackBox {
  protected:
   BlackBoxOfShards() : second_(context_, zmq::socket_type::xpub) {
-    shards_.push_back("ipc://" + folder_ + "/second");
+    shards_.push_back("ipc://" + (folder_ / "second").string());
     options_.endpoint = fmt::format("{}", fmt::join(shards_, ","));
     second_.set(zmq::sockopt::linger, 0);
     second_.set(zmq::sockopt::rcvtimeo, kDeadline_ms);

@@ -14,6 +14,7 @@
 
 #include "engine/core/buffer_pool.h"
 #include "engine/core/stop.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::core {
 namespace {
@@ -22,16 +23,10 @@ using ::testing::HasSubstr;
 
 class FileTest : public ::testing::Test {
  protected:
-  FileTest() {
-    std::string pattern = ::testing::TempDir() + "tapedeck-file-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~FileTest() override { std::filesystem::remove_all(directory_); }
-
   std::filesystem::path make(std::string_view name, std::string_view text) const {
-    auto file = File::open(directory_ / name, File::Mode::kCreate);
+    auto file = File::open(folder_ / name, File::Mode::kCreate);
     EXPECT_TRUE(file && file->append(as_bytes(text)) && file->close()) << name;
-    return directory_ / name;
+    return folder_ / name;
   }
 
   static std::string text_of(const std::filesystem::path& path) {
@@ -46,11 +41,11 @@ class FileTest : public ::testing::Test {
     return status ? text : status.error().message;
   }
 
-  std::filesystem::path directory_;
+  const ScratchFolder folder_;
 };
 
 TEST_F(FileTest, ReadsBackWhatWasAppended) {
-  const auto path = directory_ / "a";
+  const auto path = folder_ / "a";
   auto file = File::open(path, File::Mode::kCreate);
   ASSERT_TRUE(file) << file.error().message;
   ASSERT_TRUE(file->append(as_bytes("hello, ")));
@@ -100,13 +95,13 @@ TEST_F(FileTest, RefusesToCreateAFileThatExists) {
 }
 
 TEST_F(FileTest, NamesThePathAndTheReasonWhenThereIsNoFile) {
-  const auto file = File::open(directory_ / "none", File::Mode::kRead);
+  const auto file = File::open(folder_ / "none", File::Mode::kRead);
   ASSERT_FALSE(file);
-  EXPECT_EQ(file.error().message, "cannot open " + (directory_ / "none").string() + ": No such file or directory");
+  EXPECT_EQ(file.error().message, "cannot open " + (folder_ / "none").string() + ": No such file or directory");
 }
 
 TEST_F(FileTest, RefusesADirectory) {
-  const auto file = File::open(directory_, File::Mode::kRead);
+  const auto file = File::open(folder_.path(), File::Mode::kRead);
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message, HasSubstr("is a directory"));
 }
@@ -131,12 +126,12 @@ TEST_F(FileTest, RefusesToWriteWhatWasOpenedForReading) {
 }
 
 TEST_F(FileTest, AppendsAtTheNewEndAfterTruncation) {
-  auto file = File::open(directory_ / "a", File::Mode::kCreate);
+  auto file = File::open(folder_ / "a", File::Mode::kCreate);
   ASSERT_TRUE(file);
   ASSERT_TRUE(file->append(as_bytes("12345")));
   ASSERT_TRUE(file->truncate(2));
   ASSERT_TRUE(file->append(as_bytes("xyz")));
-  EXPECT_EQ(text_of(directory_ / "a"), "12xyz");
+  EXPECT_EQ(text_of(folder_ / "a"), "12xyz");
 }
 
 TEST_F(FileTest, WritesOverWhatIsThereAndAppendsBehindIt) {
@@ -152,17 +147,17 @@ TEST_F(FileTest, WritesOverWhatIsThereAndAppendsBehindIt) {
 }
 
 TEST_F(FileTest, IsNotMadeByAnUpdate) {
-  const auto file = File::open(directory_ / "none", File::Mode::kUpdate);
+  const auto file = File::open(folder_ / "none", File::Mode::kUpdate);
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message, HasSubstr("cannot write to"));
-  EXPECT_FALSE(std::filesystem::exists(directory_ / "none"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "none"));
 }
 
 TEST_F(FileTest, IsSyncedByNameAndSoAreDirectories) {
   EXPECT_TRUE(sync_file(make("a", "12345")));
-  EXPECT_TRUE(sync_directory(directory_));
-  EXPECT_FALSE(sync_file(directory_ / "none"));
-  EXPECT_FALSE(sync_directory(directory_ / "a"));
+  EXPECT_TRUE(sync_directory(folder_.path()));
+  EXPECT_FALSE(sync_file(folder_ / "none"));
+  EXPECT_FALSE(sync_directory(folder_ / "a"));
 }
 
 TEST_F(FileTest, PassesItsHandleOnWhenMoved) {
@@ -207,7 +202,7 @@ TEST_F(FileTest, ReadsATextOfAnySizeUpToItsLimit) {
     const std::string text(size, 'x');
     EXPECT_EQ(text_of(make(std::to_string(size), text)), text);
   }
-  const auto path = directory_ / "4096";
+  const auto path = folder_ / "4096";
   EXPECT_TRUE(read_text_file(path, 4096));
   const auto refused = read_text_file(path, 4095);
   ASSERT_FALSE(refused);
@@ -215,7 +210,7 @@ TEST_F(FileTest, ReadsATextOfAnySizeUpToItsLimit) {
 }
 
 TEST_F(FileTest, ReadsTheTextOfAPipe) {
-  const auto path = directory_ / "pipe";
+  const auto path = folder_ / "pipe";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   const std::string text(200'000, 'x');
   const std::jthread writer([&] {
@@ -236,54 +231,54 @@ TEST_F(FileTest, ReplacesATextAndLeavesNothingBehind) {
   make("a.new", "left by a process that was killed");
   ASSERT_TRUE(replace_text_file(path, "new"));
   EXPECT_EQ(text_of(path), "new");
-  ASSERT_TRUE(replace_text_file(directory_ / "b", "first"));
-  EXPECT_EQ(text_of(directory_ / "b"), "first");
-  EXPECT_FALSE(std::filesystem::exists(directory_ / "a.new"));
-  EXPECT_FALSE(std::filesystem::exists(directory_ / "b.new"));
+  ASSERT_TRUE(replace_text_file(folder_ / "b", "first"));
+  EXPECT_EQ(text_of(folder_ / "b"), "first");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a.new"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "b.new"));
 }
 
 TEST_F(FileTest, KeepsTheOldWhenATextCannotBeReplaced) {
-  const auto target = directory_ / "a-directory";
+  const auto target = folder_ / "a-directory";
   ASSERT_TRUE(make_directory(target));
   const Status status = replace_text_file(target, "text");
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("cannot replace " + target.string()));
   EXPECT_TRUE(std::filesystem::is_directory(target));
-  EXPECT_FALSE(std::filesystem::exists(directory_ / "a-directory.new"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a-directory.new"));
 }
 
 TEST_F(FileTest, MakesADirectoryUnlessItIsThere) {
-  EXPECT_TRUE(make_directory(directory_ / "d"));
-  EXPECT_TRUE(make_directory(directory_ / "d"));
-  EXPECT_TRUE(std::filesystem::is_directory(directory_ / "d"));
+  EXPECT_TRUE(make_directory(folder_ / "d"));
+  EXPECT_TRUE(make_directory(folder_ / "d"));
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / "d"));
   const Status over_file = make_directory(make("a", ""));
   ASSERT_FALSE(over_file);
   EXPECT_THAT(over_file.error().message, HasSubstr("File exists"));
-  EXPECT_FALSE(make_directory(directory_ / "none" / "d"));
+  EXPECT_FALSE(make_directory(folder_ / "none" / "d"));
 }
 
 using DirectoryLockTest = FileTest;
 
 TEST_F(DirectoryLockTest, RefusesASecondExclusiveHolder) {
-  const auto first = DirectoryLock::take(directory_, DirectoryLock::Kind::kExclusive, "");
+  const auto first = DirectoryLock::take(folder_.path(), DirectoryLock::Kind::kExclusive, "");
   ASSERT_TRUE(first);
   for (const auto kind : {DirectoryLock::Kind::kExclusive, DirectoryLock::Kind::kShared}) {
-    const auto second = DirectoryLock::take(directory_, kind, "stop the other capture first");
+    const auto second = DirectoryLock::take(folder_.path(), kind, "stop the other capture first");
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().message, directory_.string() + " is in use: stop the other capture first");
+    EXPECT_EQ(second.error().message, folder_.path().string() + " is in use: stop the other capture first");
   }
 }
 
 TEST_F(DirectoryLockTest, IsSharedByThoseWhoAskForThat) {
-  const auto first = DirectoryLock::take(directory_, DirectoryLock::Kind::kShared, "");
-  const auto second = DirectoryLock::take(directory_, DirectoryLock::Kind::kShared, "");
+  const auto first = DirectoryLock::take(folder_.path(), DirectoryLock::Kind::kShared, "");
+  const auto second = DirectoryLock::take(folder_.path(), DirectoryLock::Kind::kShared, "");
   EXPECT_TRUE(first);
   EXPECT_TRUE(second);
-  EXPECT_FALSE(DirectoryLock::take(directory_, DirectoryLock::Kind::kExclusive, ""));
+  EXPECT_FALSE(DirectoryLock::take(folder_.path(), DirectoryLock::Kind::kExclusive, ""));
 }
 
 TEST_F(DirectoryLockTest, EndsWithItsHolderAndNotWithWhatItWasMovedFrom) {
-  const auto take = [&] { return DirectoryLock::take(directory_, DirectoryLock::Kind::kExclusive, ""); };
+  const auto take = [&] { return DirectoryLock::take(folder_.path(), DirectoryLock::Kind::kExclusive, ""); };
   {
     DirectoryLock holder;
     {
@@ -297,9 +292,9 @@ TEST_F(DirectoryLockTest, EndsWithItsHolderAndNotWithWhatItWasMovedFrom) {
 }
 
 TEST_F(DirectoryLockTest, NamesADirectoryThatIsNotThere) {
-  const auto lock = DirectoryLock::take(directory_ / "none", DirectoryLock::Kind::kShared, "");
+  const auto lock = DirectoryLock::take(folder_ / "none", DirectoryLock::Kind::kShared, "");
   ASSERT_FALSE(lock);
-  EXPECT_THAT(lock.error().message, HasSubstr((directory_ / "none").string() + ": No such file or directory"));
+  EXPECT_THAT(lock.error().message, HasSubstr((folder_ / "none").string() + ": No such file or directory"));
 }
 
 TEST(SystemError, SaysWhatTheNumberMeans) { EXPECT_EQ(system_error(ENOSPC), "No space left on device"); }

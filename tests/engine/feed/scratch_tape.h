@@ -1,31 +1,12 @@
-// A folder for one test, gone after it, and a tape of 16 lanes that is being written in it.
+// A tape of 16 lanes that is being written in a folder of one test.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 #include <string>
 
 #include "engine/tape/tape_writer.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::feed {
-
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = ::testing::TempDir() + "tapedeck-feed-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-
-  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 class ScratchTape {
  public:

@@ -61,7 +61,7 @@ class BlockWriterTest : public TapeTest, public ::testing::WithParamInterface<si
   const AskedClock clock_{[this] { when_asked_(); }};
   TapeOptions options_ = {.block_bytes = 4096, .segment_bytes = 1};
   TopicNames topics_;
-  Syncer syncer_{folder_, Durability::kNone, 0};
+  Syncer syncer_{folder_.path(), Durability::kNone, 0};
   const fs::path missing_ = folder_ / "missing";  // a lane's folder cannot be made in it until it is there
 };
 

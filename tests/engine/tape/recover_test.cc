@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "tests/engine/tape/tape_fixture.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::tape {
 namespace {
@@ -25,8 +26,6 @@ Files files_of(const fs::path& tape) {
 class RecoverTest : public ::testing::TestWithParam<Codec> {
  protected:
   RecoverTest() {
-    std::string pattern = (fs::exists("/dev/shm") ? "/dev/shm/" : ::testing::TempDir()) + "tapedeck-recover-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
     tape_ = folder_ / "t";
     write_small_tape(tape_, GetParam());
     sound_ = files_of(tape_);
@@ -41,7 +40,6 @@ class RecoverTest : public ::testing::TestWithParam<Codec> {
       }
     }
   }
-  ~RecoverTest() override { fs::remove_all(folder_); }
 
   void restore() const {
     fs::remove_all(tape_);
@@ -128,7 +126,7 @@ class RecoverTest : public ::testing::TestWithParam<Codec> {
 
   bool is_last_of_its_lane(const fs::path& file) const { return file.filename() != segment_name(0); }
 
-  fs::path folder_;
+  const ScratchFolder folder_ = ScratchFolder::in_memory();
   fs::path tape_;
   Files sound_;
   Lanes original_;
@@ -359,7 +357,7 @@ TEST_P(RecoverTest, LeavesFilesAloneThatAreNoSegmentsOfTheTape) {
 }
 
 TEST_P(RecoverTest, RefusesWhatIsNoTape) {
-  EXPECT_FALSE(recover(folder_));
+  EXPECT_FALSE(recover(folder_.path()));
   EXPECT_FALSE(recover(folder_ / "none"));
   EXPECT_EQ(files_of(tape_), sound_);
 }

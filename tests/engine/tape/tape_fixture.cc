@@ -87,13 +87,6 @@ Manifest TapeMaker::seal() {
   return manifest.value_or(Manifest{});
 }
 
-TapeTest::TapeTest() {
-  std::string pattern = ::testing::TempDir() + "tapedeck-tape-XXXXXX";
-  folder_ = ::mkdtemp(pattern.data());
-}
-
-TapeTest::~TapeTest() { fs::remove_all(folder_); }
-
 TapeReader TapeTest::open_sound(const fs::path& path) {
   auto tape = TapeReader::open(path);
   if (!tape) throw std::runtime_error(tape.error().message);

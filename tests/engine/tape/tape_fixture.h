@@ -14,6 +14,7 @@
 #include "engine/tape/tape_reader.h"
 #include "engine/tape/tape_writer.h"
 #include "engine/tape/verify.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::tape {
 
@@ -65,15 +66,12 @@ using Lanes = std::map<uint16_t, std::vector<Message>>;
 
 class TapeTest : public ::testing::Test {
  protected:
-  TapeTest();
-  ~TapeTest() override;
-
   // Opens a tape, and expects that this works and finds no damage.
   [[nodiscard]] static TapeReader open_sound(const std::filesystem::path& path);
   // Whether verify finds the tape at `path` clean. Opening it is expected to work.
   [[nodiscard]] static Verification verify_at(const std::filesystem::path& path);
 
-  std::filesystem::path folder_;
+  const ScratchFolder folder_;
 };
 
 [[nodiscard]] Lanes by_lane(const std::vector<Message>& messages);

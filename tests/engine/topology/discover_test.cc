@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tests/engine/topology/machines.h"
-#include "tests/engine/topology/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::topology {
 namespace {
@@ -62,7 +62,7 @@ TEST(Discover, CoresWithoutASharedCacheAreGroupedByNodeAndPackage) {
 
 TEST(Discover, XmlOfAMachineGivesTheSameAsTheMachine) {
   const char* description = "package:2 numa:1 l3:2 core:4 pu:2";
-  const Scratch scratch;
+  const ScratchFolder scratch;
   const auto file = scratch.write("machine.xml", xml_of(description));
   const auto read = describe_machine(file.string(), 2);
   ASSERT_TRUE(read) << read.error().message;
@@ -84,7 +84,7 @@ TEST(Discover, XmlKeepsItsOwnNicsWithTheirNodes) {
   const size_t root_end = xml.rfind(last_core);
   const size_t second_node_end = xml.rfind(last_core, root_end - 1);
   xml.insert(second_node_end, bridge);
-  const Scratch scratch;
+  const ScratchFolder scratch;
   const auto read = describe_machine(scratch.write("machine.xml", xml).string(), {});
   ASSERT_TRUE(read) << read.error().message;
   ASSERT_EQ(read->nics.size(), 1u);
@@ -106,7 +106,7 @@ TEST(Discover, EndlessDescriptionsAreRefused) {
 }
 
 TEST(Discover, MalformedXmlIsRefused) {
-  const Scratch scratch;
+  const ScratchFolder scratch;
   const std::string xml = xml_of("package:2 core:2 pu:1");
   EXPECT_THAT(refusal(scratch.write("empty.xml", "").string()), HasSubstr("is no topology in hwloc's XML"));
   EXPECT_THAT(refusal(scratch.write("text.xml", "hello").string()), HasSubstr("is no topology in hwloc's XML"));

@@ -2,19 +2,19 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/engine/topology/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::topology {
 namespace {
 
-void add(const Scratch& sysfs, const std::string& name, int index, const std::string& flags) {
+void add(const ScratchFolder& sysfs, const std::string& name, int index, const std::string& flags) {
   sysfs.write(name + "/ifindex", std::to_string(index));
   sysfs.write(name + "/flags", flags);
   sysfs.write(name + "/mtu", "9000\n");
 }
 
 TEST(Nics, AreReadFromSysfsInTheOrderOfTheirIndex) {
-  const Scratch sysfs;
+  const ScratchFolder sysfs;
   add(sysfs, "td-test-b", 7, "0x1003");
   add(sysfs, "td-test-a", 12, "0x1002");
   sysfs.write("td-test-b/operstate", "up\n");
@@ -38,14 +38,14 @@ TEST(Nics, AreReadFromSysfsInTheOrderOfTheirIndex) {
 }
 
 TEST(Nics, WithoutALinkAreNotUp) {
-  const Scratch sysfs;
+  const ScratchFolder sysfs;
   add(sysfs, "td-test", 1, "0x1003");
   sysfs.write("td-test/operstate", "down\n");
   EXPECT_FALSE(read_nics(sysfs.path())->at(0).up);
 }
 
 TEST(Nics, OnTopOfOthersHangWhereThoseDo) {
-  const Scratch sysfs;
+  const ScratchFolder sysfs;
   add(sysfs, "bond", 1, "0x1403");
   sysfs.write("bond/lower_td-test/device/numa_node", "1\n");
   const Nic bond = read_nics(sysfs.path())->at(0);

@@ -13,20 +13,16 @@
 
 #include "engine/core/stop.h"
 #include "tests/engine/topology/thread_facts.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::transport {
 namespace {
 
 class SocketTest : public ::testing::Test {
  protected:
-  SocketTest() {
-    std::string pattern = ::testing::TempDir() + "tapedeck-socket-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~SocketTest() override { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] Endpoint ipc() const { return *parse_endpoint("ipc://" + folder_ + "/s"); }
+  [[nodiscard]] Endpoint ipc() const { return *parse_endpoint("ipc://" + (folder_ / "s").string()); }
 
-  std::string folder_;
+  const ScratchFolder folder_;
   zmq::context_t context_;
 };
 

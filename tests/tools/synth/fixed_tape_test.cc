@@ -11,7 +11,7 @@
 #include "engine/tape/lane_of.h"
 #include "engine/tape/ordered_merge.h"
 #include "engine/tape/verify.h"
-#include "tests/tools/synth/scratch.h"
+#include "tests/scratch_folder.h"
 
 namespace tapedeck::synth {
 namespace {
@@ -21,7 +21,7 @@ using tape::TapeReader;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-TapeReader make(const Scratch& folder, const FixedTapeOptions& options, std::string_view name = "f.tape") {
+TapeReader make(const ScratchFolder& folder, const FixedTapeOptions& options, std::string_view name = "f.tape") {
   const core::StopFlag stop;
   const auto report = write_fixed_tape(folder / name, options, stop);
   EXPECT_TRUE(report) << report.error().message;
@@ -49,7 +49,7 @@ uint64_t number_of(tape::RecordView record) {
 }
 
 TEST(FixedTape, HoldsTheMessagesInOrderOnTopicsInTurn) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const TapeReader tape = make(folder, {.messages = 30'000, .topics = 300, .mean_rate = 3'000'000});
   EXPECT_EQ(tape.manifest().lane_count, 16u);
   ASSERT_EQ(tape.topic_names().size(), 300u);
@@ -70,7 +70,7 @@ TEST(FixedTape, HoldsTheMessagesInOrderOnTopicsInTurn) {
 }
 
 TEST(FixedTape, KeepsEachTopicInTheLaneOfItsKey) {
-  const Scratch folder;
+  const ScratchFolder folder;
   FixedTapeOptions options{.messages = 5000, .topics = 1000};
   options.tape.lanes = 7;
   for_each(make(folder, options), [&](const OrderedMerge::Item& item) {
@@ -81,19 +81,19 @@ TEST(FixedTape, KeepsEachTopicInTheLaneOfItsKey) {
 }
 
 TEST(FixedTape, SameSeedGivesTheSameDigest) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const std::string first = digest_of(make(folder, {.messages = 20'000, .seed = 4}, "a"));
   EXPECT_EQ(digest_of(make(folder, {.messages = 20'000, .seed = 4}, "b")), first);
   EXPECT_NE(digest_of(make(folder, {.messages = 20'000, .seed = 5}, "c")), first);
 }
 
 TEST(FixedTape, GivesTheRecordsThatItAlwaysGave) {
-  const Scratch folder;
+  const ScratchFolder folder;
   EXPECT_EQ(digest_of(make(folder, {.messages = 1000, .seed = 1})), "7098b719");
 }
 
 TEST(FixedTape, SpreadsMessagesOverTopicsByZipfWhenAsked) {
-  const Scratch folder;
+  const ScratchFolder folder;
   std::vector<uint32_t> counts(10);
   for_each(make(folder, {.messages = 20'000, .topics = 10, .zipf = 1}),
            [&](const OrderedMerge::Item& item) { ++counts.at(item.record.topic().value); });
@@ -103,7 +103,7 @@ TEST(FixedTape, SpreadsMessagesOverTopicsByZipfWhenAsked) {
 
 // Heads compress, so a record of 120 bytes may shrink to about 105.
 TEST(FixedTape, GivesLz4NothingToFindInPayloadsHoweverLongTheTape) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const core::StopFlag stop;
   FixedTapeOptions options{.messages = 200'000};
   options.tape.codec = tape::Codec::kLz4;
@@ -113,7 +113,7 @@ TEST(FixedTape, GivesLz4NothingToFindInPayloadsHoweverLongTheTape) {
 }
 
 TEST(FixedTape, ReportsTheBytesOnDisk) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const core::StopFlag stop;
   const auto report = write_fixed_tape(folder / "f.tape", {.messages = 10'000}, stop);
   uint64_t bytes = 0;
@@ -128,7 +128,7 @@ TEST(FixedTape, ReportsTheBytesOnDisk) {
 
 TEST(FixedTape, MakesMessagesOfAnySize) {
   for (const uint32_t size : {1u, 3u, 8u, 65'507u, (1u << 20) + 3, tape::kPayloadBytesMax}) {
-    const Scratch folder;
+    const ScratchFolder folder;
     uint64_t number = 0;
     for_each(make(folder, {.payload_bytes = size, .messages = 5, .topics = 2}), [&](const OrderedMerge::Item& item) {
       ASSERT_EQ(item.record.payload().size(), size);
@@ -140,12 +140,12 @@ TEST(FixedTape, MakesMessagesOfAnySize) {
 }
 
 TEST(FixedTape, MakesAnEmptyTapeOfNoMessages) {
-  const Scratch folder;
+  const ScratchFolder folder;
   EXPECT_EQ(make(folder, {.messages = 0}).totals().records, 0u);
 }
 
 TEST(FixedTape, RefusesWhatCannotBeAndSaysWhatToChange) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const auto refusal = [&](const FixedTapeOptions& options) {
     const auto report = write_fixed_tape(folder / "f.tape", options, core::StopFlag());
     if (report) return std::string("accepted");
@@ -159,11 +159,11 @@ TEST(FixedTape, RefusesWhatCannotBeAndSaysWhatToChange) {
   EXPECT_THAT(refusal({.zipf = 100}), HasSubstr("--zipf"));
   EXPECT_THAT(refusal({.mean_rate = 0}), HasSubstr("--mean-rate"));
   EXPECT_THAT(refusal({.mean_rate = 2'000'000'000}), HasSubstr("--mean-rate"));
-  EXPECT_TRUE(folder.is_empty());
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(FixedTape, EndsWhenItIsAskedTo) {
-  const Scratch folder;
+  const ScratchFolder folder;
   core::StopFlag stop;
   stop.request();
   const auto report = write_fixed_tape(folder / "f.tape", {.messages = 1'000'000}, stop);

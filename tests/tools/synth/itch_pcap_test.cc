@@ -9,9 +9,9 @@
 
 #include "engine/core/crc32c.h"
 #include "engine/core/file.h"
+#include "tests/scratch_folder.h"
 #include "tests/tools/synth/mold_pcap.h"
 #include "tests/tools/synth/order_checker.h"
-#include "tests/tools/synth/scratch.h"
 
 namespace tapedeck::synth {
 namespace {
@@ -25,7 +25,7 @@ constexpr uint64_t kMidnight_ns = 1'704'171'600 * kSecond_ns;  // in New York
 constexpr uint64_t kOpening_ns = 1'704'205'800 * kSecond_ns;   // 2024-01-02T14:30:00Z
 
 std::string make(const ItchPcapOptions& options) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const core::StopFlag stop;
   const auto report = write_itch_pcap(folder / "s.pcap", options, stop);
   EXPECT_TRUE(report) << report.error().message;
@@ -87,7 +87,7 @@ TEST(ItchPcap, CarriesAnOrderFlowThatABookBuilderAccepts) {
 
 TEST(ItchPcap, TakesFewerSymbolsByItselfWhereThereAreFewMessages) {
   const core::StopFlag stop;
-  const Scratch folder;
+  const ScratchFolder folder;
   EXPECT_EQ(write_itch_pcap(folder / "a", {.messages = 5}, stop)->names, 1u);
   EXPECT_EQ(write_itch_pcap(folder / "b", {.messages = 1000}, stop)->names, 100u);
   EXPECT_EQ(write_itch_pcap(folder / "c", {.messages = 20'000}, stop)->names, 1000u);
@@ -188,7 +188,7 @@ TEST(ItchPcap, KeepsToTheMeanRate) {
 }
 
 TEST(ItchPcap, RefusesWhatCannotBeAndSaysWhatToChange) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const auto refusal = [&](const ItchPcapOptions& options) {
     const auto report = write_itch_pcap(folder / "s.pcap", options, core::StopFlag());
     if (report) return std::string("accepted");
@@ -205,7 +205,7 @@ TEST(ItchPcap, RefusesWhatCannotBeAndSaysWhatToChange) {
 }
 
 TEST(ItchPcap, EndsWhenItIsAskedTo) {
-  const Scratch folder;
+  const ScratchFolder folder;
   core::StopFlag stop;
   stop.request();
   const auto report = write_itch_pcap(folder / "s.pcap", {.messages = 1'000'000}, stop);
@@ -214,7 +214,7 @@ TEST(ItchPcap, EndsWhenItIsAskedTo) {
 }
 
 TEST(ItchPcap, DoesNotWriteOverAFile) {
-  const Scratch folder;
+  const ScratchFolder folder;
   const core::StopFlag stop;
   EXPECT_TRUE(write_itch_pcap(folder / "s.pcap", {.messages = 100}, stop));
   EXPECT_FALSE(write_itch_pcap(folder / "s.pcap", {.messages = 100}, stop));
