@@ -1,7 +1,5 @@
 #include "engine/core/buffer_pool.h"
 
-#include <sys/mman.h>
-
 #include <chrono>
 
 #include "engine/core/file.h"
@@ -10,7 +8,6 @@
 namespace tapedeck::core {
 namespace {
 
-constexpr size_t kHugePage = 2u << 20;
 constexpr auto kStopCheck = std::chrono::milliseconds(50);
 
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -19,22 +16,15 @@ constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; 
 
 BufferPool::BufferPool(size_t count, size_t size) : buffer_size_(round_up(size, kPageSize)) {
   TD_CHECK(count > 0 && size > 0);
-  const size_t bytes = round_up(count * buffer_size_, kHugePage);
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  TD_CHECK(memory != MAP_FAILED);
-  madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without huge pages it is slower, not wrong
-  memory_ = {static_cast<std::byte*>(memory), bytes};
+  memory_.grow(count * buffer_size_);
   buffers_.resize(count);
   for (size_t i = 0; i < count; ++i) {
-    buffers_[i] = {memory_.subspan(i * buffer_size_, buffer_size_), this};
+    buffers_[i] = {memory_.bytes().subspan(i * buffer_size_, buffer_size_), this};
     free_.push_back(&buffers_[count - 1 - i]);
   }
 }
 
-BufferPool::~BufferPool() {
-  TD_CHECK(all_free());
-  munmap(memory_.data(), memory_.size());
-}
+BufferPool::~BufferPool() { TD_CHECK(all_free()); }
 
 Buffer* BufferPool::acquire(const StopFlag& stop) {
   std::unique_lock lock(mutex_);

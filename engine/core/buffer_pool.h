@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "engine/core/bytes.h"
+#include "engine/core/page_buffer.h"
 #include "engine/core/stop.h"
 
 namespace tapedeck::core {
@@ -42,7 +42,7 @@ class BufferPool {
 
  private:
   size_t buffer_size_;
-  MutableBytes memory_;
+  PageBuffer memory_;
   std::vector<Buffer> buffers_;
   mutable std::mutex mutex_;
   std::condition_variable returned_;

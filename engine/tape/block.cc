@@ -6,6 +6,8 @@ namespace tapedeck::tape {
 namespace {
 
 constexpr size_t kHeaderCrcOffset = offsetof(BlockHeader, header_crc);
+// Of a block's records, for a byte of its side column: so that its buffer has room for nearly every column.
+constexpr size_t kBytesPerSideByte = 16;
 
 bool sizes_are_possible(const BlockHeader& h) {
   const uint32_t size_max = h.magic == kIndexMagic ? kIndexBytesMax : kBlockBytesMax;
@@ -122,7 +124,7 @@ BlockBuilder::BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_
   header_.codec_and_flags = has_source_time ? kHasSourceTime : 0;
   header_.lane = lane.value;
   header_.tape_id = tape.value;
-  frame_.resize(kHeaderSize + records_bytes);
+  frame_.grow(kHeaderSize + records_bytes + records_bytes / kBytesPerSideByte);
 }
 
 void BlockBuilder::start(Lane lane, Sequence first_sequence) {
@@ -134,8 +136,8 @@ void BlockBuilder::start(Lane lane, Sequence first_sequence) {
 core::Result<size_t> BlockBuilder::compress(Codec codec) {
   if (codec == Codec::kNone) return 0;
   const size_t size_max = records().size() - 1;
-  if (compressed_.size() < kHeaderSize + size_max) compressed_.resize(kHeaderSize + size_max);
-  return compressor_.compress(codec, records(), MutableBytes(compressed_).subspan(kHeaderSize, size_max));
+  compressed_.grow(kHeaderSize + size_max);
+  return compressor_.compress(codec, records(), compressed_.bytes().subspan(kHeaderSize, size_max));
 }
 
 core::Result<Bytes> BlockBuilder::seal(Codec codec) {
@@ -149,11 +151,11 @@ core::Result<Bytes> BlockBuilder::seal(Codec codec) {
   return finish_frame(compressed_, kHeaderSize + compressed_size);
 }
 
-Bytes BlockBuilder::finish_frame(std::vector<std::byte>& frame, size_t end) {
+Bytes BlockBuilder::finish_frame(core::PageBuffer& frame, size_t end) {
   const Bytes column = ordinals_.finish(end - kHeaderSize);
-  if (frame.size() < end + column.size()) frame.resize(end + column.size());
+  frame.grow(end + column.size());
   std::memcpy(frame.data() + end, column.data(), column.size());
-  const MutableBytes whole = MutableBytes(frame).first(end + column.size());
+  const MutableBytes whole = frame.bytes().first(end + column.size());
   stamp_header(whole, header_);
   header_.first_sequence += header_.record_count;
   header_.record_count = 0;

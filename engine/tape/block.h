@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/page_buffer.h"
 #include "engine/core/status.h"
 #include "engine/tape/codec.h"
 #include "engine/tape/ordinals.h"
@@ -96,12 +97,12 @@ class BlockBuilder {
   // Compresses the records to compressed_, behind room for a header; the size, or 0 where they do not become smaller.
   [[nodiscard]] core::Result<size_t> compress(Codec codec);
   // Puts the side column behind what ends at `end`, stamps the header, and starts the next block.
-  Bytes finish_frame(std::vector<std::byte>& frame, size_t end);
+  Bytes finish_frame(core::PageBuffer& frame, size_t end);
 
-  [[nodiscard]] Bytes records() const { return Bytes(frame_).first(used_).subspan(kHeaderSize); }
+  [[nodiscard]] Bytes records() const { return frame_.bytes().first(used_).subspan(kHeaderSize); }
 
-  std::vector<std::byte> frame_;       // header room, then records up to used_; only ever grows
-  std::vector<std::byte> compressed_;  // the same for the frame of a compressed block
+  core::PageBuffer frame_;       // header room, then records up to used_; only ever grows
+  core::PageBuffer compressed_;  // the same for the frame of a compressed block
   size_t used_ = kHeaderSize;
   OrdinalColumnBuilder ordinals_;
   Compressor compressor_;
@@ -119,7 +120,7 @@ inline std::byte* BlockBuilder::extend(size_t size, uint64_t time_ns) {
   header_.time_min_ns = empty() ? time_ns : std::min(header_.time_min_ns, time_ns);
   header_.time_max_ns = empty() ? time_ns : std::max(header_.time_max_ns, time_ns);
   if (used_ + size > frame_.size()) [[unlikely]] {
-    frame_.resize(used_ + size);
+    frame_.grow(used_ + size);
   }
   std::byte* at = frame_.data() + used_;
   used_ += size;
