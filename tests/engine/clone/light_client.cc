@@ -58,7 +58,7 @@ void ZmtpConnection::open(int port, std::string_view socket_type, std::string op
 void ZmtpConnection::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  answered_ = greeted_ = false;
+  has_greeted_ = greeted_ = false;
   rest_.clear();
   frames_.clear();
 }
@@ -68,14 +68,20 @@ void ZmtpConnection::write(std::string_view bytes) const {
   static_cast<void>(send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }
 
-bool ZmtpConnection::read(const OnMessage& on_message) {
+// Without waiting for the peer's: where its queue of connections was full it has forgotten us, and only bytes from us
+// tell it.
+bool ZmtpConnection::greet() {
+  has_greeted_ = send(fd_, greeting().data(), kGreetingBytes, MSG_NOSIGNAL) > 0;
+  return has_greeted_ || errno == EAGAIN;
+}
+
+bool ZmtpConnection::progress(const OnMessage& on_message) {
+  if (!has_greeted_ && !greet()) return false;
   static std::vector<char> buffer(256 * 1024);
   const ssize_t got = recv(fd_, buffer.data(), buffer.size(), 0);
-  if (got < 0) return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
+  if (got < 0) return errno == EAGAIN || errno == EINTR;
   if (got == 0) return false;
   rest_.append(buffer.data(), static_cast<size_t>(got));
-  if (!answered_) write(greeting());  // the peer's first bytes say that there is a connection
-  answered_ = true;
   if (!greeted_) {
     if (rest_.size() < kGreetingBytes) return true;
     greeted_ = true;
@@ -124,7 +130,7 @@ void LightClient::close() {
   held_.clear();
   parts_.clear();
   digest_ = sequence_ = 0;
-  synced_ = failed_ = false;
+  synced_ = has_hole_ = is_lost_ = false;
 }
 
 void LightClient::put(std::string_view key, std::string_view value) {
@@ -135,11 +141,11 @@ void LightClient::put(std::string_view key, std::string_view value) {
   digest_ += parts_[number];
 }
 
-void LightClient::read(int fd, const std::function<void(const Message&)>& on_update) {
+void LightClient::progress(int fd, const std::function<void(const Message&)>& on_update) {
   Message message;
   if (fd == sub_.fd()) {
-    const bool alive = sub_.read([&](std::span<const core::Bytes> frames) {
-      if (decode(frames, message) != Fault::kNone) failed_ = true;
+    const bool alive = sub_.progress([&](std::span<const core::Bytes> frames) {
+      if (decode(frames, message) != Fault::kNone) has_hole_ = true;
       if (!synced_ && dealer_.fd() < 0) {
         dealer_.open(port_, "DEALER", zmtp_frame(kRequest, true) + zmtp_frame("", false));
       }
@@ -149,18 +155,18 @@ void LightClient::read(int fd, const std::function<void(const Message&)>& on_upd
         held_.push_back(encode(message));
       }
     });
-    failed_ = failed_ || !alive;
+    is_lost_ = is_lost_ || !alive;
     return;
   }
   if (fd != dealer_.fd()) return;
-  const bool alive = dealer_.read([&](std::span<const core::Bytes> frames) {
-    if (decode(frames, message) != Fault::kNone) failed_ = true;
+  const bool alive = dealer_.progress([&](std::span<const core::Bytes> frames) {
+    if (decode(frames, message) != Fault::kNone) has_hole_ = true;
     if (message.key != kEnd) return put(message.key, message.value);
     sequence_ = message.sequence;
     synced_ = true;
     dealer_.close();
   });
-  failed_ = failed_ || (!alive && !synced_);
+  is_lost_ = is_lost_ || (!alive && !synced_);
   if (!synced_) return;
   for (const auto& frames : std::exchange(held_, {})) {
     on_published({.key = frames[0],
@@ -174,7 +180,7 @@ void LightClient::read(int fd, const std::function<void(const Message&)>& on_upd
 
 void LightClient::on_published(const Message& message, const std::function<void(const Message&)>& on_update) {
   if (message.key == kHeartbeat || message.sequence <= sequence_) return;
-  if (message.sequence != sequence_ + 1) failed_ = true;
+  if (message.sequence != sequence_ + 1) has_hole_ = true;
   sequence_ = message.sequence;
   put(message.key, message.value);
   on_update(message);

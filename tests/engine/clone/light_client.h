@@ -20,20 +20,22 @@ class ZmtpConnection {
   ZmtpConnection(const ZmtpConnection&) = delete;
   ZmtpConnection& operator=(const ZmtpConnection&) = delete;
 
-  // Starts to connect to a loopback port; `opening` are the messages to send when the peer has greeted.
+  // Starts to connect to a loopback port, which is done when it can be written to; `opening` are the messages to send
+  // when the peer has greeted.
   void open(int port, std::string_view socket_type, std::string opening);
   void close();
   [[nodiscard]] int fd() const { return fd_; }
-  // Reads what there is. False if the peer is gone.
-  [[nodiscard]] bool read(const OnMessage& on_message);
+  // It can be written to for the first time, or there is something to read. False if the peer is gone.
+  [[nodiscard]] bool progress(const OnMessage& on_message);
 
  private:
+  [[nodiscard]] bool greet();
   void write(std::string_view bytes) const;
   size_t parse(core::Bytes bytes, const OnMessage& on_message);
 
   int fd_ = -1;
-  bool answered_ = false;  // the peer's greeting, of which there is a part
-  bool greeted_ = false;   // both of us, whole
+  bool has_greeted_ = false;
+  bool greeted_ = false;  // both of us, whole
   std::string type_;
   std::string opening_;
   std::string rest_;                 // of a frame that is not complete
@@ -50,13 +52,14 @@ class LightClient {
 
   void open(int port);
   void close();
-  // Of one of its connections there is something to read. Tells of each update as it is applied.
-  void read(int fd, const std::function<void(const Message&)>& on_update);
+  // As of ZmtpConnection, for one of its connections. Tells of each update as it is applied.
+  void progress(int fd, const std::function<void(const Message&)>& on_update);
   [[nodiscard]] int updates_fd() const { return sub_.fd(); }
   [[nodiscard]] int snapshot_fd() const { return dealer_.fd(); }  // -1 where there is none
 
   [[nodiscard]] bool synced() const { return synced_; }
-  [[nodiscard]] bool failed() const { return failed_; }  // a hole, or a connection lost
+  [[nodiscard]] bool has_hole() const { return has_hole_; }  // an update is missing, or was none
+  [[nodiscard]] bool is_lost() const { return is_lost_; }    // its connection is
   [[nodiscard]] uint64_t sequence() const { return sequence_; }
   [[nodiscard]] uint64_t digest() const { return digest_; }
 
@@ -73,7 +76,8 @@ class LightClient {
   uint64_t digest_ = 0;
   uint64_t sequence_ = 0;
   bool synced_ = false;
-  bool failed_ = false;
+  bool has_hole_ = false;
+  bool is_lost_ = false;
 };
 
 }  // namespace tapedeck::clone

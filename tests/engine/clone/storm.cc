@@ -45,6 +45,7 @@ class Storm {
     }
     return {{"joins", joins_},
             {"failed", failed_},
+            {"reconnects", reconnects_},
             {"joined_after_s", static_cast<double>(joined_ns_ - start_ns_) / 1e9},
             {"join_p50_ms", static_cast<double>(join_.quantile(0.5)) / 1e6},
             {"join_p99_ms", static_cast<double>(join_.quantile(0.99)) / 1e6},
@@ -63,44 +64,61 @@ class Storm {
     int64_t opened_ns = 0;
     uint64_t leave_at = 0;  // sequence; 0 before it is synced
     bool done = false;
-    int polled_snapshot_fd = -1;
   };
+  // Which of a client's connections; the lowest bit of what epoll keeps, above it is the slot's address.
+  enum class Side : uint64_t { kUpdates, kSnapshot };
 
-  void poll(int fd, Slot& slot) const {
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = reinterpret_cast<uint64_t>(&slot)}};
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  void poll(int operation, Slot& slot, Side side, uint32_t events) const {
+    epoll_event event{.events = events,
+                      .data = {.u64 = reinterpret_cast<uint64_t>(&slot) | static_cast<uint64_t>(side)}};
+    epoll_ctl(epoll_, operation, fd_of(slot, side), &event);
+  }
+  static int fd_of(const Slot& slot, Side side) {
+    return side == Side::kUpdates ? slot.client->updates_fd() : slot.client->snapshot_fd();
   }
   void open(Slot& slot) {
     slot.opened_ns = now_ns();
     slot.leave_at = 0;
     slot.client->open(port_);
-    poll(slot.client->updates_fd(), slot);
+    poll(EPOLL_CTL_ADD, slot, Side::kUpdates, EPOLLIN | EPOLLOUT);
   }
   void serve(int timeout_ms) {
     std::array<epoll_event, 256> events;
     const int count = epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
-    for (int i = 0; i < count; ++i) read(*reinterpret_cast<Slot*>(events[static_cast<size_t>(i)].data.u64));
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<size_t>(i)];
+      Slot& slot = *reinterpret_cast<Slot*>(event.data.u64 & ~uint64_t{1});
+      const auto side = static_cast<Side>(event.data.u64 & 1);
+      if ((event.events & EPOLLOUT) != 0) poll(EPOLL_CTL_MOD, slot, side, EPOLLIN);  // it is connected
+      progress(slot, side);
+    }
   }
-  void read(Slot& slot) {
-    if (slot.done) return;
+  void progress(Slot& slot, Side side) {
     LightClient& client = *slot.client;
+    if (slot.done || fd_of(slot, side) < 0) return;
+    const bool had_snapshot = client.snapshot_fd() >= 0;
     bool ended = false;
-    const auto on_update = [&](const Message& message) {
+    client.progress(fd_of(slot, side), [&](const Message& message) {
       int64_t sent_ns = 0;
       std::from_chars(message.value.data(), message.value.data() + message.value.size(), sent_ns);
       if (sent_ns > start_ns_ && slot.leave_at > 0) delay_.record(static_cast<uint64_t>(now_ns() - sent_ns));
       ended = ended || message.key == kLastKey;
-    };
-    client.read(client.updates_fd(), on_update);
-    if (client.snapshot_fd() >= 0) {
-      if (slot.polled_snapshot_fd != client.snapshot_fd()) poll(client.snapshot_fd(), slot);
-      slot.polled_snapshot_fd = client.snapshot_fd();
-      client.read(client.snapshot_fd(), on_update);
+    });
+    if (!had_snapshot && client.snapshot_fd() >= 0) {
+      poll(EPOLL_CTL_ADD, slot, Side::kSnapshot, EPOLLIN | EPOLLOUT);
     }
-    if (client.snapshot_fd() < 0) slot.polled_snapshot_fd = -1;
     if (client.synced() && slot.leave_at == 0) on_synced(slot);
+    if (client.is_lost() && !client.synced()) return reconnect(slot);
     const bool leaves = rounds_ > 1 ? client.synced() && client.sequence() >= slot.leave_at : ended;
-    if (client.failed() || leaves) leave(slot);
+    if (client.has_hole() || client.is_lost() || leaves) leave(slot);
+  }
+  // As any client does whose connection is refused or broken before it has joined.
+  void reconnect(Slot& slot) {
+    ++reconnects_;
+    const int64_t opened_ns = slot.opened_ns;
+    slot.client->close();
+    open(slot);
+    slot.opened_ns = opened_ns;
   }
   void on_synced(Slot& slot) {
     slot.leave_at = slot.client->sequence() + kUpdatesOfARound;
@@ -111,10 +129,9 @@ class Storm {
     static_cast<void>(std::fflush(stdout));
   }
   void leave(Slot& slot) {
-    failed_ += slot.client->failed() ? 1 : 0;
+    failed_ += slot.client->has_hole() || slot.client->is_lost() ? 1 : 0;
     ++ends_[{slot.client->sequence(), slot.client->digest()}];
     slot.client->close();
-    slot.polled_snapshot_fd = -1;
     if (--slot.rounds_left > 0) return open(slot);
     slot.done = true;
     ++done_;
@@ -128,6 +145,7 @@ class Storm {
   size_t done_ = 0;
   uint64_t joins_ = 0;
   uint64_t failed_ = 0;
+  uint64_t reconnects_ = 0;
   int64_t start_ns_ = 0;
   int64_t joined_ns_ = 0;
   core::Histogram join_;
