@@ -87,6 +87,17 @@ inline void append_bytes(std::vector<std::byte>& out, Bytes b) {
   std::memcpy(out.data() + at, b.data(), b.size());
 }
 
+// Asks for the cache line at `at`, for this core to write to: ahead of a write it saves the wait for another core that
+// wrote there before. Only a hint, good for any address. The compiler's own asks for a line to be read, unless it may
+// assume a newer processor.
+inline void prefetch_for_write(const std::byte* at) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*at));
+#else
+  __builtin_prefetch(at, 1);
+#endif
+}
+
 // Reads from the front of a buffer and never past its end. After the first read that did not fit, ok() is false and
 // every read gives zero or an empty span, so that a decoder may check once, at its end.
 class ByteReader {

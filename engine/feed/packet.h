@@ -36,7 +36,12 @@ struct FlowKey {
   uint16_t destination_port = 0;
   uint32_t ip_version = 4;  // 4 or 6
 
-  bool operator==(const FlowKey&) const = default;
+  // By words: an array's own comparison is a call.
+  bool operator==(const FlowKey& other) const {
+    return source[0] == other.source[0] && source[1] == other.source[1] && destination[0] == other.destination[0] &&
+           destination[1] == other.destination[1] && source_port == other.source_port &&
+           destination_port == other.destination_port && ip_version == other.ip_version;
+  }
 };
 
 // "239.1.2.3:5000", "[ff02::1]:5000".
