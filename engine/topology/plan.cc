@@ -26,6 +26,7 @@ class Planner {
     plan_.system_core = occupancy_.system_core();
     for (unsigned i = 0; i < plan_.publishers.size(); ++i) place_pair(plan_.publishers[i], i);
     for (unsigned i = 0; i < plan_.subscribers.size(); ++i) place_pair(plan_.subscribers[i], i);
+    for (unsigned i = 0; i < plan_.captures.size(); ++i) place_pair(plan_.captures[i], i);
     for (ShardPlace& shard : plan_.publishers) place(shard.reader, near(shard));
     if (has_subscribers()) place_workers();
     finish();
@@ -33,15 +34,17 @@ class Planner {
   }
 
  private:
-  [[nodiscard]] bool has_publishers() const { return request_.role != Role::kSubscriber; }
-  [[nodiscard]] bool has_subscribers() const { return request_.role != Role::kPublisher; }
+  [[nodiscard]] bool has_publishers() const {
+    return request_.role == Role::kPublisher || request_.role == Role::kBoth;
+  }
+  [[nodiscard]] bool has_subscribers() const {
+    return request_.role == Role::kSubscriber || request_.role == Role::kBoth;
+  }
 
   // As many shards as there are NICs, or as many as find cores with at least one worker beside them.
   [[nodiscard]] unsigned count_shards() const {
     if (request_.shards) return *request_.shards;
-    const size_t fixed = std::max(has_publishers() ? request_.fixed_publishers.size() : 0,
-                                  has_subscribers() ? request_.fixed_subscribers.size() : 0);
-    if (fixed > 0) return static_cast<unsigned>(fixed);
+    if (const size_t fixed = fixed_shards(request_); fixed > 0) return static_cast<unsigned>(fixed);
     const unsigned cores = occupancy_.usable_cores();
     const unsigned workers =
         has_subscribers()
@@ -54,6 +57,10 @@ class Planner {
   }
 
   void name_shards() {
+    if (request_.role == Role::kCapture) {
+      plan_.captures.push_back(make_shard(0, "cap", request_.fixed_captures));
+      return;
+    }
     const unsigned shards = count_shards();
     for (unsigned i = 0; i < shards; ++i) {
       if (has_publishers()) plan_.publishers.push_back(make_shard(i, "pub", request_.fixed_publishers));
@@ -100,6 +107,7 @@ class Planner {
     };
     add(plan_.publishers);
     add(plan_.subscribers);
+    add(plan_.captures);
     return wanted;
   }
 
@@ -143,7 +151,7 @@ class Planner {
 
   void finish() {
     const auto set_node = [&](ThreadPlace& thread) { thread.node = occupancy_.node_of(*thread.cpu); };
-    for (auto* shards : {&plan_.publishers, &plan_.subscribers}) {
+    for (auto* shards : {&plan_.publishers, &plan_.subscribers, &plan_.captures}) {
       for (ShardPlace& shard : *shards) {
         set_node(shard.io);
         set_node(shard.thread);
@@ -186,6 +194,11 @@ std::vector<PlannedThread> threads_of(const Plan& plan) {
     const ShardPlace& shard = plan.subscribers[i];
     threads.push_back({&shard.io, "io", i, shard.nic});
     threads.push_back({&shard.thread, "subscriber", i, shard.nic});
+  }
+  for (unsigned i = 0; i < plan.captures.size(); ++i) {
+    const ShardPlace& shard = plan.captures[i];
+    threads.push_back({&shard.io, "io", i, shard.nic});
+    threads.push_back({&shard.thread, "capture", i, shard.nic});
   }
   for (const ThreadPlace& worker : plan.workers) threads.push_back({&worker, "worker", {}, {}});
   return threads;
