@@ -14,6 +14,9 @@ constexpr unsigned kCoresToSpareOne = 4;  // a machine with more leaves one to t
 constexpr unsigned kPublisherThreads = 3;
 constexpr unsigned kSubscriberThreads = 2;
 
+// Whether a thread touches every byte. Those that publish and receive look at an envelope for each run.
+bool is_busy(std::string_view role) { return role != "publisher" && role != "subscriber"; }
+
 class Planner {
  public:
   Planner(const Topology& topology, const PlanRequest& request, std::vector<std::string> nics)
@@ -83,10 +86,10 @@ class Planner {
 
   void take_fixed() {
     for (const PlannedThread& thread : threads_of(plan_)) {
-      if (thread.place->cpu) occupancy_.take(*thread.place->cpu);
+      if (thread.place->cpu) occupancy_.take(*thread.place->cpu, is_busy(thread.role));
     }
     if (!has_subscribers()) return;
-    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu);
+    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu, true);
   }
 
   // The node of its NIC, or, where nobody knows that, the nodes in turn. Gives the node's place in the topology.
@@ -114,7 +117,7 @@ class Planner {
   void place(ThreadPlace& thread, const Wish& wish) {
     if (thread.cpu) return;
     thread.cpu = occupancy_.best(wish);
-    occupancy_.take(*thread.cpu);
+    occupancy_.take(*thread.cpu, wish.is_busy);
   }
 
   void place_pair(ShardPlace& shard, unsigned number) {
@@ -124,6 +127,7 @@ class Planner {
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
     place(shard.io, wish);
     wish.other_core_than = occupancy_.core_of(*shard.io.cpu);
+    wish.is_busy = request_.role == Role::kCapture;
     place(shard.thread, wish);
   }
 

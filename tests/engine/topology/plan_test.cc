@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/engine/topology/machines.h"
 
 namespace tapedeck::topology {
@@ -156,6 +158,17 @@ TEST(Plan, OfARoleLeavesAloneWhatIsFixedOfOthers) {
   EXPECT_THAT(plan.publishers, IsEmpty());
   EXPECT_EQ(plan.captures.at(0).io.cpu, 5u);
   EXPECT_EQ(plan.captures.at(0).thread.cpu, 6u);
+}
+
+TEST(Plan, SpreadsTheThreadsThatTouchEveryByteWhereCpusHaveSeveral) {
+  for (const unsigned shards : {1u, 2u, 3u}) {
+    const Plan plan = plan_for(machine("core:2 pu:1", 1), ask(Role::kBoth, shards, 2));
+    std::array<unsigned, 2> busy{};
+    for (const PlannedThread& thread : threads_of(plan)) {
+      if (thread.role != "publisher" && thread.role != "subscriber") ++busy.at(*thread.place->cpu);
+    }
+    EXPECT_LE(std::max(busy[0], busy[1]), std::min(busy[0], busy[1]) + 1) << shards;
+  }
 }
 
 TEST(Plan, RefusesZeroOfThingsAndTooManyOfThem) {
