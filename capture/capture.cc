@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/notices.h"
+#include "engine/topology/pinning.h"
+
 namespace tapedeck::capture {
 namespace {
 
@@ -12,18 +15,26 @@ constexpr int64_t kProgressInterval_ns = 100'000'000;
 // Tells the listener how far the capture is, now and then.
 class ProgressTicker {
  public:
-  ProgressTicker(const ProgressListener& listener, const core::Clock& clock) : listener_(listener), clock_(clock) {}
+  ProgressTicker(const ProgressListener& listener, const core::Notices& notices, const core::Clock& clock)
+      : listener_(listener), notices_(notices), clock_(clock) {}
 
   void look(const PcapSource& source, const Recorder& recorder, const tape::TapeWriter& writer) {
-    if (!listener_ || recorder.counts().packets % kPacketsPerLook != 0) return;
+    if (recorder.counts().packets % kPacketsPerLook != 0) return;
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns < due_ns_) return;
     due_ns_ = now_ns + kProgressInterval_ns;
-    listener_({source.stream().position(), source.stream().size(), recorder.counts().packets, writer.records()});
+    tell(source, recorder, writer);
+  }
+
+  void tell(const PcapSource& source, const Recorder& recorder, const tape::TapeWriter& writer) const {
+    if (!listener_) return;
+    listener_({source.stream().position(), source.stream().size(), recorder.counts().packets, writer.records(),
+               notices_.all()});
   }
 
  private:
   const ProgressListener& listener_;
+  const core::Notices& notices_;
   const core::Clock& clock_;
   int64_t due_ns_ = 0;
 };
@@ -31,7 +42,7 @@ class ProgressTicker {
 // Reads until the end, damage, or a signal; `summary` is told which. What comes from a pipe may be live: its blocks are
 // written when they are old, whether more comes or not.
 core::Status read_all(PcapSource& source, Recorder& recorder, tape::TapeWriter& writer, const core::StopFlag& stop,
-                      ProgressTicker ticker, Summary& summary) {
+                      ProgressTicker& ticker, Summary& summary) {
   const bool is_live = !source.stream().size();
   core::Status flushed;
   source.stream().when_idle([&] { return flushed = writer.flush_due(); });
@@ -89,13 +100,19 @@ core::Result<Summary> capture(const CaptureOptions& options, const core::StopFla
                               const ProgressListener& listener, const core::Clock& clock) {
   const int64_t started_ns = clock.monotonic_ns();
   TD_ASSIGN(PcapSource source, PcapSource::open(options.input));
-  TD_ASSIGN(tape::TapeWriter writer, tape::TapeWriter::create(options.output, options.tape, clock));
+  core::Notices notices;
+  tape::TapeOptions tape = options.tape;
+  tape.on_writer_start = [&] { notices.add(topology::take_place(options.place.io)); };
+  TD_ASSIGN(tape::TapeWriter writer, tape::TapeWriter::create(options.output, tape, clock));
+  notices.add(topology::take_place(options.place.thread));  // last, for threads inherit it: that which syncs is free
   Recorder recorder(writer, fmt::format("pcap:{}", options.input.filename().string()), source.link_type(),
                     options.feed);
   Summary summary;
   summary.tape = options.output;
-  core::Status recorded = read_all(source, recorder, writer, stop, ProgressTicker(listener, clock), summary);
+  ProgressTicker ticker(listener, notices, clock);
+  core::Status recorded = read_all(source, recorder, writer, stop, ticker, summary);
   core::Result<tape::Manifest> manifest = writer.seal();
+  ticker.tell(source, recorder, writer);
   if (!recorded) return fail_with_rest(recorded.error(), recorder, writer, manifest.has_value());
   if (!manifest) return fail_with_rest(manifest.error(), recorder, writer, /*is_sealed=*/false);
   count(recorder, writer, summary);

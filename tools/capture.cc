@@ -11,6 +11,7 @@
 #include "engine/core/stop.h"
 #include "engine/tape/codec.h"
 #include "tools/commands.h"
+#include "tools/placement.h"
 #include "tools/progress_bar.h"
 
 namespace tapedeck::tools {
@@ -29,6 +30,7 @@ struct CaptureArguments {
   std::string block_size = "1MiB";
   std::string segment_size = "1GiB";
   std::string durable = "interval";
+  std::string plan;
   uint16_t lanes = tape::TapeOptions{}.lanes;
   bool json = false;
   bool fail_on_gap = false;
@@ -78,6 +80,9 @@ core::Result<capture::CaptureOptions> to_options(const CaptureArguments& argumen
   TD_TRY(check_feed_name(arguments.feed));
   options.feed.feed = arguments.feed;
   options.feed.decode = feed::protocol_of(arguments.decode);  // none for auto
+  TD_ASSIGN(const auto plan, make_placement(arguments.plan, topology::Role::kCapture, {.is_auto = false, .number = 1},
+                                            {.is_auto = false, .number = {}}));
+  if (plan) options.place = plan->captures.front();
   return options;
 }
 
@@ -85,8 +90,13 @@ core::Result<core::ExitCode> run(const CaptureArguments& arguments) {
   const core::StopFlag& stop = core::stop_on_signals();
   TD_ASSIGN(const capture::CaptureOptions options, to_options(arguments));
   const auto captured = [&] {
+    NoticeTeller notices;
     const ProgressBar bar;
-    return capture::capture(options, stop, [&bar](const capture::Progress& progress) { bar.draw(to_text(progress)); });
+    return capture::capture(options, stop, [&](const capture::Progress& progress) {
+      if (notices.has_new(progress.notices)) bar.draw("");
+      notices.tell(progress.notices);
+      bar.draw(to_text(progress));
+    });
   }();
   TD_ASSIGN(const capture::Summary summary, captured);
   if (arguments.json) {
@@ -129,6 +139,7 @@ void add_capture(CLI::App& program, core::ExitCode& exit) {
                    "that are not sealed; none: what the system has not written yet, even of a sealed tape")
       ->check(CLI::IsMember({"interval", "segment", "none"}))
       ->capture_default_str();
+  add_plan_option(*command, arguments->plan);
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->add_flag("--fail-on-gap", arguments->fail_on_gap,
                     "Exit with 3 if anything is missing, even if the feed lost it");

@@ -37,6 +37,7 @@ core::Result<std::optional<topology::Plan>> make_placement(const std::string& pl
   if (plan != "auto") {
     TD_ASSIGN(request, topology::read_plan_file(plan));
   }
+  if (role == topology::Role::kCapture) request.role = role;
   if (shards.number) request.shards = shards.number;
   if (workers.number) request.workers = workers.number;
   TD_ASSIGN(topology::Plan made, topology::make_plan(machine, request));

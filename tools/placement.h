@@ -22,7 +22,7 @@ struct PlannedCount {
 void add_plan_option(CLI::App& command, std::string& plan);
 
 // The plan, with its warnings told on standard error. `role` is that of a command whose plan is "auto"; a plan file
-// says its own. `plan` empty: none.
+// says its own, except to a capture, which takes its part of any. `plan` empty: none.
 [[nodiscard]] core::Result<std::optional<topology::Plan>> make_placement(const std::string& plan, topology::Role role,
                                                                          const PlannedCount& shards,
                                                                          const PlannedCount& workers);

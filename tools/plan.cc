@@ -1,4 +1,5 @@
-// `tapedeck plan`: which thread of a replay and of a Black Box runs where, on this machine or on any other.
+// `tapedeck plan`: which thread of a replay, of a Black Box and of a capture runs where, on this machine or on any
+// other.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -28,7 +29,8 @@ struct PlanOptions {
 
 constexpr std::pair<const char*, topology::Role> kRoles[] = {{"publisher", topology::Role::kPublisher},
                                                              {"subscriber", topology::Role::kSubscriber},
-                                                             {"both", topology::Role::kBoth}};
+                                                             {"both", topology::Role::kBoth},
+                                                             {"capture", topology::Role::kCapture}};
 
 // An empty text leaves `out` to the plan file.
 core::Status read_count(const std::string& text, const char* option, std::optional<unsigned>& out) {
@@ -103,8 +105,8 @@ void print_for_people(const topology::Plan& plan, const topology::Topology& mach
   const topology::MachineShape shape = topology::shape_of(machine);
   fmt::print("{}: packages {}, NUMA nodes {}, cores {}, CPUs {}, NICs {}\n", machine.name, shape.packages, shape.nodes,
              shape.cores, shape.cpus, topology::usable_nics(machine).size());
-  fmt::print("publishers {}, subscribers {}, workers {}{}\n\n", plan.publishers.size(), plan.subscribers.size(),
-             plan.workers.size(),
+  fmt::print("publishers {}, subscribers {}, workers {}, captures {}{}\n\n", plan.publishers.size(),
+             plan.subscribers.size(), plan.workers.size(), plan.captures.size(),
              plan.system_core ? fmt::format("; core {} is left to the system", *plan.system_core) : "");
   fmt::print("{:<12}{:>6}{:>6}{:>6}  {:<12}{}\n", "THREAD", "CPU", "CORE", "NODE", "WHAT", "NIC");
   for (const topology::PlannedThread& thread : topology::threads_of(plan)) {
@@ -141,8 +143,8 @@ void add_plan(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--nics", options->nics,
                       "Of a described machine: give it so many, number i on node i modulo nodes; of this one: use the "
                       "first so many");
-  command->add_option("--role", options->role, "publisher, subscriber or both (default)")
-      ->check(CLI::IsMember({"publisher", "subscriber", "both"}));
+  command->add_option("--role", options->role, "publisher, subscriber, both (default) or capture")
+      ->check(CLI::IsMember({"publisher", "subscriber", "both", "capture"}));
   command->add_option("--shards", options->shards, "A number, or auto: one for each NIC where cores suffice");
   command->add_option("--workers", options->workers, "A number, or auto: one on each core that remains");
   command->add_option("--plan", options->file, "A plan file (TOML) that fixes parts by hand; options outweigh it");

@@ -26,7 +26,7 @@ struct SubscribeOptions {
   std::string dispatch = "by-lane";
   std::string stall = "10s";
   std::string silence = "10s";
-  std::string queue = "64MiB";
+  std::string queue;
   std::string workers;
   std::string plan;
   core::NameChoiceOptions topics;
@@ -161,7 +161,9 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   options.box.dispatch = options.dispatch == "any" ? blackbox::Dispatch::kAny : blackbox::Dispatch::kByLane;
   TD_ASSIGN(options.box.silence_ns, core::parse_duration_ns(options.silence));
   TD_ASSIGN(options.box.stall_ns, core::parse_duration_ns(options.stall));
-  TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
+  if (!options.queue.empty()) {
+    TD_ASSIGN(options.box.queue_bytes, core::parse_bytes(options.queue));
+  }
   TD_ASSIGN(options.box.multicast, parse_multicast(options.multicast));
   TD_TRY(place(options));
   transport::keep_message_memory();
@@ -220,10 +222,10 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
       ->capture_default_str();
   add_multicast_options(*command, options->multicast);
   add_plan_option(*command, options->plan);
-  command
-      ->add_option("--queue", options->queue,
-                   "Bytes that wait in each queue at most; on the plain wire never more than 4MiB")
-      ->capture_default_str();
+  command->add_option(
+      "--queue", options->queue,
+      "Bytes that wait in each queue at most; on the plain wire never more than 4MiB (default: 4MiB, which "
+      "the SUB threads share)");
   LiveView::add_options(*command, options->live);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {

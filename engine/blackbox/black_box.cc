@@ -18,9 +18,12 @@ namespace tapedeck::blackbox {
 namespace {
 
 constexpr uint64_t kRunBytesUsual = 1u << 20;
+// Small, because where threads are more than cores queues are full, and then each run is read from memory and not from
+// the caches, which more than halves the rate.
+constexpr uint64_t kQueueBytesUsual = 4u << 20;
 constexpr uint64_t kPlainBytesUsual = 256;  // of a message of the plain wire, with what ZeroMQ needs for it
 constexpr uint64_t kPlainMessagesMin = 1000;
-constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // small messages are dear once they have left the caches
+constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // of them, too
 constexpr unsigned kWorkersMax = 1024;
 constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
 constexpr int64_t kStatusInterval_ns = 100'000'000;
@@ -171,10 +174,11 @@ class Box {
 
   [[nodiscard]] bool is_by_lane() const { return options_.dispatch == Dispatch::kByLane; }
   [[nodiscard]] int frames_in_queue() const {
-    return static_cast<int>(std::max<uint64_t>(options_.queue_bytes / kRunBytesUsual, 2));
+    const uint64_t bytes = options_.queue_bytes.value_or(kQueueBytesUsual / networks_.size());
+    return static_cast<int>(std::max<uint64_t>(bytes / kRunBytesUsual, 2));
   }
   [[nodiscard]] int plain_messages_in_queue() const {
-    const uint64_t bytes = std::min(options_.queue_bytes, kPlainQueueBytesMax);
+    const uint64_t bytes = std::min(options_.queue_bytes.value_or(kPlainQueueBytesMax), kPlainQueueBytesMax);
     return static_cast<int>(std::max(bytes / kPlainBytesUsual, kPlainMessagesMin));
   }
   // An inproc queue holds what both ends allow.

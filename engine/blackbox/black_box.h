@@ -59,9 +59,11 @@ struct Options {
   unsigned workers = 1;      // at least 1
   OnThrow on_throw = OnThrow::kStop;
   Dispatch dispatch = Dispatch::kByLane;
-  std::string name;                  // for the replay's report; host:pid if empty
-  uint64_t queue_bytes = 64u << 20;  // of runs of 1 MiB in each queue: socket, and before each worker. When a queue
-                                     // is full nothing is read from the one before it, up to the replay, which waits.
+  std::string name;  // for the replay's report; host:pid if empty
+  // Of runs of 1 MiB in each queue: socket, and before each worker. When one is full nothing is read from the one
+  // before it, up to the replay, which waits. None: 4 MiB, which the SUB threads share, and 64 MiB of frames that wait
+  // for the names of their topics.
+  std::optional<uint64_t> queue_bytes{};
   std::vector<topology::ShardPlace> places{};          // of the SUB threads and their I/O threads; free beyond them
   std::vector<topology::ThreadPlace> worker_places{};  // of the workers; free beyond them
   int64_t stall_ns = 10'000'000'000;                   // in one call of a handler before the status tells of it

@@ -6,6 +6,12 @@ namespace tapedeck::blackbox {
 
 using transport::bytes_of;
 
+namespace {
+
+constexpr uint64_t kHeldBytesUsual = 64u << 20;
+
+}  // namespace
+
 Subscriber::Subscriber(const SubscriberContext& context, zmq::socket_t sub, MakePlainSocket make_plain, size_t shards,
                        std::vector<zmq::socket_t> pushes)
     : context_(context),
@@ -93,7 +99,7 @@ void Subscriber::hold(const zmq::message_t& frame) {
   zmq::message_t message(frame.data(), frame.size());
   held_bytes_ += sizeof message + message.size();
   held_.push_back(std::move(message));
-  while (held_bytes_ > context_.options.queue_bytes && held_.size() > 1) {
+  while (held_bytes_ > context_.options.queue_bytes.value_or(kHeldBytesUsual) && held_.size() > 1) {
     held_bytes_ -= sizeof message + held_.front().size();
     held_.pop_front();
   }

@@ -4,8 +4,12 @@
 
 namespace tapedeck::tape {
 
-BlockWriter::BlockWriter(size_t queue_blocks) : queue_blocks_(queue_blocks) {
-  if (queue_blocks_ > 0) thread_ = std::thread([this] { run(); });
+BlockWriter::BlockWriter(size_t queue_blocks, std::function<void()> on_start) : queue_blocks_(queue_blocks) {
+  if (queue_blocks_ == 0) return;
+  thread_ = std::thread([this, on_start = std::move(on_start)] {
+    if (on_start) on_start();
+    run();
+  });
 }
 
 BlockWriter::~BlockWriter() {

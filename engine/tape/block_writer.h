@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -16,7 +17,8 @@ namespace tapedeck::tape {
 
 class BlockWriter {
  public:
-  explicit BlockWriter(size_t queue_blocks);
+  // `on_start`: called first by the thread; none if empty.
+  explicit BlockWriter(size_t queue_blocks, std::function<void()> on_start = nullptr);
   ~BlockWriter();  // finishes the block in hand and drops the rest
   BlockWriter(const BlockWriter&) = delete;
   BlockWriter& operator=(const BlockWriter&) = delete;

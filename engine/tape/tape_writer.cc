@@ -63,7 +63,7 @@ TapeWriter::TapeWriter(std::filesystem::path path, const TapeOptions& options, c
       lock_(std::move(lock)),
       topics_(std::make_unique<TopicNames>()),
       files_(options.lanes),
-      block_writer_(std::make_unique<BlockWriter>(options.queue_blocks)),
+      block_writer_(std::make_unique<BlockWriter>(options.queue_blocks, options.on_writer_start)),
       lanes_(options.lanes) {
   manifest_.id = options.id.value_or(random_tape_id());
   manifest_.created = clock.now();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -28,13 +29,14 @@ struct TapeOptions {
   Codec codec = Codec::kNone;
   uint32_t block_bytes = 1u << 20;  // raw; a block is sealed when the next record would not fit. 4 KiB to 16 MiB.
   size_t queue_blocks = 0;  // that may wait for a thread which seals and writes them; 0: the calls do so themselves
-  uint64_t segment_bytes = uint64_t{1} << 30;  // a segment is sealed when it has reached this
-  int64_t segment_duration_ns = 0;             // or holds this much capture time; 0: no such limit
-  int64_t flush_interval_ns = 100'000'000;     // flush_due() seals blocks whose oldest record is older than this
-  Durability durability = Durability::kNone;   // for what cannot be recorded again: kInterval
-  int64_t sync_interval_ns = 1'000'000'000;    // of kInterval
-  bool source_times = true;                    // records keep the time of their source: 8 bytes each
-  std::optional<TapeId> id = std::nullopt;     // random by default; for tests
+  std::function<void()> on_writer_start = nullptr;  // called first by that thread: for it to take its CPU
+  uint64_t segment_bytes = uint64_t{1} << 30;       // a segment is sealed when it has reached this
+  int64_t segment_duration_ns = 0;                  // or holds this much capture time; 0: no such limit
+  int64_t flush_interval_ns = 100'000'000;          // flush_due() seals blocks whose oldest record is older than this
+  Durability durability = Durability::kNone;        // for what cannot be recorded again: kInterval
+  int64_t sync_interval_ns = 1'000'000'000;         // of kInterval
+  bool source_times = true;                         // records keep the time of their source: 8 bytes each
+  std::optional<TapeId> id = std::nullopt;          // random by default; for tests
 };
 
 class BlockWriter;

@@ -11,6 +11,7 @@ struct Occupancy::Cost {
   bool shares_core_with_other;
   bool is_system_core;
   std::array<unsigned, 2> near_and_own;  // in the order that the wish wants
+  unsigned busy_on_cpu;
   bool in_other_cache;
 
   auto operator<=>(const Cost&) const = default;
@@ -19,6 +20,7 @@ struct Occupancy::Cost {
 Occupancy::Occupancy(const Topology& topology)
     : topology_(topology),
       threads_on_cpu_(topology.cpus.size()),
+      busy_on_cpu_(topology.cpus.size()),
       threads_on_core_(topology.cores.size()),
       core_is_usable_(topology.cores.size()) {
   for (const Cpu& cpu : topology.cpus) {
@@ -45,6 +47,12 @@ void Occupancy::keep_one_for_system(const std::vector<unsigned>& wanted_by_node)
   system_core_ = first_free;
 }
 
+void Occupancy::take(unsigned cpu, bool is_busy) {
+  ++threads_on_cpu_[place_of(cpu)];
+  busy_on_cpu_[place_of(cpu)] += is_busy ? 1 : 0;
+  ++threads_on_core_[core_of(cpu)];
+}
+
 unsigned Occupancy::best(const Wish& wish) const {
   const Cpu* best = nullptr;
   Cost least{};
@@ -67,10 +75,12 @@ Occupancy::Cost Occupancy::cost(const Cpu& cpu, const Wish& wish) const {
     const Node* node = topology_.find_node(*wish.node);
     distance = node != nullptr && node->package == core.package ? 1 : 2;
   }
-  Cost cost{.threads_on_cpu = threads_on_cpu_[static_cast<size_t>(&cpu - topology_.cpus.data())],
+  const auto place = static_cast<size_t>(&cpu - topology_.cpus.data());
+  Cost cost{.threads_on_cpu = threads_on_cpu_[place],
             .shares_core_with_other = cpu.core == wish.other_core_than,
             .is_system_core = cpu.core == system_core_,
             .near_and_own = {distance, threads_on_core_[*cpu.core]},
+            .busy_on_cpu = busy_on_cpu_[place],
             .in_other_cache = wish.cache && *wish.cache != core.cache};
   if (wish.own_core_before_near) std::swap(cost.near_and_own[0], cost.near_and_own[1]);
   return cost;

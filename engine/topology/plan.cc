@@ -14,6 +14,9 @@ constexpr unsigned kCoresToSpareOne = 4;  // a machine with more leaves one to t
 constexpr unsigned kPublisherThreads = 3;
 constexpr unsigned kSubscriberThreads = 2;
 
+// Whether a thread touches every byte. Those that publish and receive look at an envelope for each run.
+bool is_busy(std::string_view role) { return role != "publisher" && role != "subscriber"; }
+
 class Planner {
  public:
   Planner(const Topology& topology, const PlanRequest& request, std::vector<std::string> nics)
@@ -26,6 +29,7 @@ class Planner {
     plan_.system_core = occupancy_.system_core();
     for (unsigned i = 0; i < plan_.publishers.size(); ++i) place_pair(plan_.publishers[i], i);
     for (unsigned i = 0; i < plan_.subscribers.size(); ++i) place_pair(plan_.subscribers[i], i);
+    for (unsigned i = 0; i < plan_.captures.size(); ++i) place_pair(plan_.captures[i], i);
     for (ShardPlace& shard : plan_.publishers) place(shard.reader, near(shard));
     if (has_subscribers()) place_workers();
     finish();
@@ -33,15 +37,17 @@ class Planner {
   }
 
  private:
-  [[nodiscard]] bool has_publishers() const { return request_.role != Role::kSubscriber; }
-  [[nodiscard]] bool has_subscribers() const { return request_.role != Role::kPublisher; }
+  [[nodiscard]] bool has_publishers() const {
+    return request_.role == Role::kPublisher || request_.role == Role::kBoth;
+  }
+  [[nodiscard]] bool has_subscribers() const {
+    return request_.role == Role::kSubscriber || request_.role == Role::kBoth;
+  }
 
   // As many shards as there are NICs, or as many as find cores with at least one worker beside them.
   [[nodiscard]] unsigned count_shards() const {
     if (request_.shards) return *request_.shards;
-    const size_t fixed = std::max(has_publishers() ? request_.fixed_publishers.size() : 0,
-                                  has_subscribers() ? request_.fixed_subscribers.size() : 0);
-    if (fixed > 0) return static_cast<unsigned>(fixed);
+    if (const size_t fixed = fixed_shards(request_); fixed > 0) return static_cast<unsigned>(fixed);
     const unsigned cores = occupancy_.usable_cores();
     const unsigned workers =
         has_subscribers()
@@ -54,6 +60,10 @@ class Planner {
   }
 
   void name_shards() {
+    if (request_.role == Role::kCapture) {
+      plan_.captures.push_back(make_shard(0, "cap", request_.fixed_captures));
+      return;
+    }
     const unsigned shards = count_shards();
     for (unsigned i = 0; i < shards; ++i) {
       if (has_publishers()) plan_.publishers.push_back(make_shard(i, "pub", request_.fixed_publishers));
@@ -76,10 +86,10 @@ class Planner {
 
   void take_fixed() {
     for (const PlannedThread& thread : threads_of(plan_)) {
-      if (thread.place->cpu) occupancy_.take(*thread.place->cpu);
+      if (thread.place->cpu) occupancy_.take(*thread.place->cpu, is_busy(thread.role));
     }
     if (!has_subscribers()) return;
-    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu);
+    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu, true);
   }
 
   // The node of its NIC, or, where nobody knows that, the nodes in turn. Gives the node's place in the topology.
@@ -100,13 +110,14 @@ class Planner {
     };
     add(plan_.publishers);
     add(plan_.subscribers);
+    add(plan_.captures);
     return wanted;
   }
 
   void place(ThreadPlace& thread, const Wish& wish) {
     if (thread.cpu) return;
     thread.cpu = occupancy_.best(wish);
-    occupancy_.take(*thread.cpu);
+    occupancy_.take(*thread.cpu, wish.is_busy);
   }
 
   void place_pair(ShardPlace& shard, unsigned number) {
@@ -116,6 +127,7 @@ class Planner {
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
     place(shard.io, wish);
     wish.other_core_than = occupancy_.core_of(*shard.io.cpu);
+    wish.is_busy = request_.role == Role::kCapture;
     place(shard.thread, wish);
   }
 
@@ -143,7 +155,7 @@ class Planner {
 
   void finish() {
     const auto set_node = [&](ThreadPlace& thread) { thread.node = occupancy_.node_of(*thread.cpu); };
-    for (auto* shards : {&plan_.publishers, &plan_.subscribers}) {
+    for (auto* shards : {&plan_.publishers, &plan_.subscribers, &plan_.captures}) {
       for (ShardPlace& shard : *shards) {
         set_node(shard.io);
         set_node(shard.thread);
@@ -186,6 +198,11 @@ std::vector<PlannedThread> threads_of(const Plan& plan) {
     const ShardPlace& shard = plan.subscribers[i];
     threads.push_back({&shard.io, "io", i, shard.nic});
     threads.push_back({&shard.thread, "subscriber", i, shard.nic});
+  }
+  for (unsigned i = 0; i < plan.captures.size(); ++i) {
+    const ShardPlace& shard = plan.captures[i];
+    threads.push_back({&shard.io, "io", i, shard.nic});
+    threads.push_back({&shard.thread, "capture", i, shard.nic});
   }
   for (const ThreadPlace& worker : plan.workers) threads.push_back({&worker, "worker", {}, {}});
   return threads;

@@ -1,9 +1,10 @@
-// The placement plan: which CPU each thread of a replay and of a Black Box runs on. make_plan is a pure function of a
-// topology and a request, so a plan can be made before the first thread starts, printed, and computed for a machine
-// that is not there. The rules, the stronger first: no CPU twice; a shard's own thread and its I/O thread share no
-// core; one core is left to the system when there are more than four; a shard is on the node of its NIC; no core
-// twice; the threads of a shard share a cache. Workers put a core of their own before a node. A rule gives way only
-// where nothing else is left, and then the plan says so in `warnings`.
+// The placement plan: which CPU each thread of a replay, of a Black Box and of a capture runs on. make_plan is a pure
+// function of a topology and a request, so a plan can be made before the first thread starts, printed, and computed for
+// a machine that is not there. The rules, the stronger first: no CPU twice; a shard's own thread and its I/O thread
+// share no core; one core is left to the system when there are more than four; a shard is on the node of its NIC; no
+// core twice; where CPUs have several threads, those that touch every byte are spread; the threads of a shard share a
+// cache. Workers put a core of their own before a node. A rule gives way only where nothing else is left, and then the
+// plan says so in `warnings`.
 #pragma once
 
 #include <optional>
@@ -29,35 +30,42 @@ struct ThreadPlace {
   bool operator==(const ThreadPlace&) const = default;
 };
 
+// A shard, or a capture, which is one by itself.
 struct ShardPlace {
   std::string nic;     // empty: any
-  ThreadPlace io;      // "pub-io-0": ZeroMQ's, of the shard's context
-  ThreadPlace thread;  // "pub-0" or "sub-0"
-  ThreadPlace reader;  // "read-0": the read-ahead of a publisher. Subscribers have none
+  ThreadPlace io;      // "pub-io-0": ZeroMQ's, of the shard's context. "cap-io-0": seals and writes a capture's blocks
+  ThreadPlace thread;  // "pub-0" or "sub-0". "cap-0": reads and decodes what is captured
+  ThreadPlace reader;  // "read-0": the read-ahead of a publisher. The others have none
 
   bool operator==(const ShardPlace&) const = default;
 };
 
 struct Plan {
-  std::vector<ShardPlace> publishers;   // by shard; empty on a subscriber box
-  std::vector<ShardPlace> subscribers;  // by shard; empty on a publisher box
-  std::vector<ThreadPlace> workers;     // "work-0"; empty on a publisher box
+  std::vector<ShardPlace> publishers;   // by shard; empty on a box that publishes nothing
+  std::vector<ShardPlace> subscribers;  // by shard; empty on a box that receives nothing
+  std::vector<ShardPlace> captures;     // one on a box that captures
+  std::vector<ThreadPlace> workers;     // "work-0"; as subscribers
   std::optional<unsigned> system_core;  // that is left to the system
   bool oversubscribed = false;          // a CPU has more than one of these threads: nobody may spin
   std::vector<std::string> warnings;    // sentences
 };
 
-// A thread of a plan, with what it does: "io", "publisher", "subscriber", "reader" or "worker".
+// A thread of a plan, with what it does: "io", "publisher", "subscriber", "capture", "reader" or "worker".
 struct PlannedThread {
   const ThreadPlace* place;
   std::string_view role;
   std::optional<unsigned> shard;
   std::string_view nic;  // of its shard; empty: any
 };
-// Shard by shard, publishers first, then the workers. Points into `plan`.
+// Shard by shard, publishers first, then subscribers and captures, then the workers. Points into `plan`.
 [[nodiscard]] std::vector<PlannedThread> threads_of(const Plan& plan);
 
-enum class Role { kPublisher, kSubscriber, kBoth };
+enum class Role {
+  kPublisher,
+  kSubscriber,
+  kBoth,     // of these two: each of two programs on one box can take its part of the same plan
+  kCapture,  // one capture, of one shard
+};
 
 // What somebody fixed by hand of one shard; the rest is planned.
 struct FixedShard {
@@ -79,14 +87,15 @@ struct MachineShape {
 [[nodiscard]] MachineShape shape_of(const Topology& topology);
 
 struct PlanRequest {
-  Role role = Role::kBoth;                   // both: each of two programs on one box can take its part of the same plan
-  std::optional<unsigned> shards;            // none: one for each NIC, fewer where cores do not suffice
-  std::optional<unsigned> workers;           // none: one on each core that remains
-  std::vector<std::string> nics;             // in the order of shards. Empty: those that are up and have an address
-  std::optional<int> fifo_priority;          // of I/O and shard threads. None: the ordinary scheduling
-  std::optional<MachineShape> machine;       // none: any
-  std::vector<FixedShard> fixed_publishers;  // of the first shards
+  Role role = Role::kBoth;
+  std::optional<unsigned> shards;             // none: one for each NIC, fewer where cores do not suffice
+  std::optional<unsigned> workers;            // none: one on each core that remains
+  std::vector<std::string> nics;              // in the order of shards. Empty: those that are up and have an address
+  std::optional<int> fifo_priority;           // of I/O and shard threads. None: the ordinary scheduling
+  std::optional<MachineShape> machine;        // none: any
+  std::vector<FixedShard> fixed_publishers;   // of the first shards
   std::vector<FixedShard> fixed_subscribers;  // the same
+  std::vector<FixedShard> fixed_captures;     // one at most
   std::vector<unsigned> fixed_worker_cpus;    // of the first workers
 };
 

@@ -29,9 +29,9 @@ core::Status check_machine(const Topology& topology, const PlanRequest& request)
 core::Status check_counts(const PlanRequest& request) {
   if (request.shards == 0u) return refuse("a plan needs at least one shard, or \"auto\"");
   if (request.workers == 0u) return refuse("a plan needs at least one worker, or \"auto\"");
-  const size_t shards =
-      std::max<size_t>({request.shards.value_or(1), request.fixed_publishers.size(), request.fixed_subscribers.size()});
+  const size_t shards = std::max<size_t>(request.shards.value_or(1), fixed_shards(request));
   if (shards > kShardsMax) return refuse("{} shards are more than {}", shards, kShardsMax);
+  if (request.role == Role::kCapture && shards > 1) return refuse("a capture is one shard, not {}", shards);
   const size_t workers = std::max<size_t>(request.workers.value_or(1), request.fixed_worker_cpus.size());
   if (workers > kWorkersMax) return refuse("{} workers are more than {}", workers, kWorkersMax);
   if (request.shards && shards > *request.shards) {
@@ -84,12 +84,23 @@ core::Status check_shards(const Topology& topology, const std::vector<FixedShard
 
 }  // namespace
 
+size_t fixed_shards(const PlanRequest& request) {
+  switch (request.role) {
+    case Role::kPublisher: return request.fixed_publishers.size();
+    case Role::kSubscriber: return request.fixed_subscribers.size();
+    case Role::kBoth: return std::max(request.fixed_publishers.size(), request.fixed_subscribers.size());
+    case Role::kCapture: return request.fixed_captures.size();
+  }
+  return 0;
+}
+
 core::Status check_request(const Topology& topology, const PlanRequest& request) {
   TD_TRY(check_machine(topology, request));
   TD_TRY(check_counts(request));
   for (const std::string& name : request.nics) TD_TRY(check_nic(topology, name));
   TD_TRY(check_shards(topology, request.fixed_publishers, "pub"));
   TD_TRY(check_shards(topology, request.fixed_subscribers, "sub"));
+  TD_TRY(check_shards(topology, request.fixed_captures, "cap"));
   for (size_t i = 0; i < request.fixed_worker_cpus.size(); ++i) {
     TD_TRY(check_cpu(topology, request.fixed_worker_cpus[i], fmt::format("work-{}", i)));
   }

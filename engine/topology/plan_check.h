@@ -5,6 +5,9 @@
 
 namespace tapedeck::topology {
 
+// How many shards of its role a request fixes by hand.
+[[nodiscard]] size_t fixed_shards(const PlanRequest& request);
+
 // Fails (kUsage) with a sentence that says what cannot be, and what to do.
 [[nodiscard]] core::Status check_request(const Topology& topology, const PlanRequest& request);
 

@@ -13,8 +13,10 @@ namespace tapedeck::topology {
 namespace {
 
 constexpr uint64_t kFileBytesMax = 1u << 20;
-constexpr std::pair<std::string_view, Role> kRoles[] = {
-    {"publisher", Role::kPublisher}, {"subscriber", Role::kSubscriber}, {"both", Role::kBoth}};
+constexpr std::pair<std::string_view, Role> kRoles[] = {{"publisher", Role::kPublisher},
+                                                        {"subscriber", Role::kSubscriber},
+                                                        {"both", Role::kBoth},
+                                                        {"capture", Role::kCapture}};
 
 // One key of a table: what its value must be, in words, and who takes it; false refuses it.
 struct Key {
@@ -82,7 +84,7 @@ class FileReader {
   core::Result<PlanRequest> read(const toml::table& file) {
     PlanRequest request;
     const bool good = take_table(
-        file, {{"role", "\"publisher\", \"subscriber\" or \"both\"",
+        file, {{"role", "\"publisher\", \"subscriber\", \"both\" or \"capture\"",
                 [&](const auto& node) { return take_role(node, request.role); }},
                count_key("shards", request.shards),
                count_key("workers", request.workers),
@@ -94,7 +96,9 @@ class FileReader {
                {"publisher", "[[publisher]], one for each shard",
                 [&](const auto& node) { return take_shards(node, request.fixed_publishers, true); }},
                {"subscriber", "[[subscriber]], one for each shard",
-                [&](const auto& node) { return take_shards(node, request.fixed_subscribers, false); }}});
+                [&](const auto& node) { return take_shards(node, request.fixed_subscribers, false); }},
+               {"capture", "[[capture]]",
+                [&](const auto& node) { return take_shards(node, request.fixed_captures, false); }}});
     if (!good) return core::fail_with(core::ExitCode::kUsage, "{}", problem_);
     return request;
   }
@@ -179,6 +183,7 @@ std::string format_plan_file(const Plan& plan, const PlanRequest& request, const
   if (request.fifo_priority) file.insert("fifo_priority", *request.fifo_priority);
   insert_shards(file, "publisher", plan.publishers);
   insert_shards(file, "subscriber", plan.subscribers);
+  insert_shards(file, "capture", plan.captures);
   toml::array worker_cpus;
   for (const ThreadPlace& worker : plan.workers) worker_cpus.push_back(worker.cpu.value());
   if (!worker_cpus.empty()) file.insert("worker_cpus", std::move(worker_cpus));

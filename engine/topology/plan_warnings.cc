@@ -38,6 +38,7 @@ class Warnings {
     warn_of_system_core();
     for (const ShardPlace& shard : plan_.publishers) warn_of_shard(shard);
     for (const ShardPlace& shard : plan_.subscribers) warn_of_shard(shard);
+    for (const ShardPlace& shard : plan_.captures) warn_of_shard(shard);
     if (topology_.cpu_quota && *topology_.cpu_quota < static_cast<double>(threads_.size())) {
       add("the control group gives this process the time of {:.4g} CPUs: its {} threads will be stopped when it is "
           "used up",

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "engine/tape/ordered_merge.h"
 #include "engine/tape/tape_reader.h"
 #include "tests/capture/pcap_file.h"
@@ -14,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 namespace wire = feed::wire;
 
 constexpr uint64_t kTime = 1'577'716'200'000'000'000;
@@ -176,6 +179,21 @@ TEST_F(CaptureTest, SealsTheTapeWhenItIsInterrupted) {
   EXPECT_EQ(summary.damage, "");
   EXPECT_LT(summary.packets.packets, 5000u);
   EXPECT_EQ(kept().size(), summary.records);
+}
+
+TEST_F(CaptureTest, GoesOnWithoutThePlacesThatItsThreadsCannotHave) {
+  constexpr unsigned kNoSuchCpu = 70'000;
+  options_.place.thread = {.name = "cap-0", .cpu = kNoSuchCpu, .node = {}, .fifo_priority = {}};
+  options_.place.io = {.name = "cap-io-0", .cpu = kNoSuchCpu, .node = {}, .fifo_priority = {}};
+  std::vector<std::string> notices;
+  listener_ = [&notices](const Progress& progress) { notices = progress.notices; };
+  Summary summary;
+  std::thread([&] {
+    summary = run(pcap_file({{kTime, packet(wire::mold("S1", 1, {wire::itch_delete(1, 1)}))}}));
+  }).join();  // not in this thread, which would keep the name
+  EXPECT_EQ(summary.records, 1u);
+  EXPECT_THAT(notices, UnorderedElementsAre(HasSubstr("thread cap-0 cannot run on CPU 70000"),
+                                            HasSubstr("thread cap-io-0 cannot run on CPU 70000")));
 }
 
 TEST_F(CaptureTest, TellsItsProgressFromTheStart) {

@@ -28,7 +28,8 @@ void plan(const topology::PlanRequest& request) {
   TD_CHECK(again.has_value());
   const auto same = topology::make_plan(machine(), *again);
   TD_CHECK(same && same->publishers == plan->publishers && same->subscribers == plan->subscribers);
-  TD_CHECK(same->workers == plan->workers && same->oversubscribed == plan->oversubscribed);
+  TD_CHECK(same->captures == plan->captures && same->workers == plan->workers &&
+           same->oversubscribed == plan->oversubscribed);
 }
 
 }  // namespace

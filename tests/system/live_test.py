@@ -1,15 +1,18 @@
-"""What replay and subscribe say of themselves while they run: a file of JSON lines, a page for Prometheus, and threads
-that can be told apart."""
+"""What replay, subscribe and capture say of themselves while they run: a file of JSON lines, a page for Prometheus, and
+threads that can be told apart."""
 
 import json
+import os
 import pathlib
 import re
+import shutil
 import signal
+import tempfile
 import unittest
 import urllib.request
 
 from replay_test import TCP, TOPS_RECORDS, ReplayTest
-from tapedeck_program import TOPS, Folder, run, run_json
+from tapedeck_program import TOPS, Folder, Program, need, run, run_json, wait_for
 
 PART_KEYS = {"name", "messages", "bytes", "messages_per_s", "mean_messages_per_s", "bytes_per_s", "queued",
              "held_back_ns"}
@@ -106,6 +109,45 @@ class Live(ReplayTest):
             refused = run("replay", tape, "--to", TCP, *arguments)
             self.assertIn(refused.returncode, (1, 2))
             self.assertIn(words, refused.stderr)
+
+
+class Capture(unittest.TestCase):
+    def setUp(self):
+        need(TOPS)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tapedeck-live-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.pipe, self.tape = self.folder / "pipe", self.folder / "out.tape"
+        os.mkfifo(self.pipe)
+
+    def check_threads(self, planned, *options):
+        """Half of a file is given, then the threads are looked at, then the rest follows."""
+        capture = Program("capture", f"pcap:{self.pipe}", "-o", self.tape, "--json", *options)
+        self.addCleanup(capture.close)
+        content = TOPS.read_bytes()
+        with open(self.pipe, "wb") as pipe:
+            pipe.write(content[:len(content) // 2])
+            wait_for(lambda: threads_of(capture) == planned, f"threads as in {planned}")
+            pipe.write(content[len(content) // 2:])
+        self.assertEqual(0, capture.finish(), capture.err)
+        self.assertEqual(TOPS_RECORDS, capture.json()["records"])
+
+    def test_threads_run_where_the_plan_says(self):
+        plan = run_json("plan", "--role", "capture", "--json")
+        self.assertEqual({"cap-0": "capture", "cap-io-0": "io"}, {each["name"]: each["role"] for each in plan["threads"]})
+        self.check_threads({each["name"]: each["pu"] for each in plan["threads"]}, "--plan", "auto")
+
+    def test_it_takes_its_part_of_a_plan_file_for_another_role(self):
+        cpu = max(os.sched_getaffinity(0))
+        file = self.folder / "plan.toml"
+        file.write_text(f'role = "both"\nshards = 2\n[[publisher]]\n[[publisher]]\n'
+                        f"[[capture]]\nthread = {cpu}\nio = {cpu}\n", encoding="utf-8")
+        self.check_threads({"cap-0": cpu, "cap-io-0": cpu}, "--plan", file)
+
+    def test_a_plan_that_is_not_there(self):
+        refused = run("capture", f"pcap:{TOPS}", "-o", self.tape, "--plan", "no/such/plan")
+        self.assertIn("no/such/plan", refused.stderr)
+        self.assertEqual(1, refused.returncode)
+        self.assertFalse(self.tape.exists())
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ reader = 4
 [[subscriber]]
 io = 2
 thread = 3
+[[capture]]
+thread = 5
 )",
                                   "my.toml");
   ASSERT_TRUE(request) << request.error().message;
@@ -55,6 +57,8 @@ thread = 3
   ASSERT_EQ(request->fixed_subscribers.size(), 2u);
   EXPECT_EQ(request->fixed_subscribers[0].io_cpu, std::nullopt);
   EXPECT_EQ(request->fixed_subscribers[1].thread_cpu, 3u);
+  ASSERT_EQ(request->fixed_captures.size(), 1u);
+  EXPECT_EQ(request->fixed_captures[0].thread_cpu, 5u);
 }
 
 TEST(PlanFile, MayBeEmpty) { EXPECT_TRUE(parse_plan("", "my.toml")); }
@@ -64,7 +68,7 @@ TEST(PlanFile, NamesTheLineOfWhatItCannotTake) {
   EXPECT_EQ(refusal("shards = -1"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
   EXPECT_EQ(refusal("shards = 2.5"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
   EXPECT_EQ(refusal("shards = 4294967296"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
-  EXPECT_THAT(refusal("role = \"box\""), HasSubstr("\"role\" must be \"publisher\", \"subscriber\" or \"both\""));
+  EXPECT_THAT(refusal("role = \"box\""), HasSubstr("\"role\" must be \"publisher\", \"subscriber\", \"both\" or "));
   EXPECT_THAT(refusal("nics = \"eth0\""), HasSubstr("\"nics\" must be a list of names"));
   EXPECT_THAT(refusal("nics = [1]"), HasSubstr("\"nics\" must be a list of names"));
   EXPECT_THAT(refusal("worker_cpus = [1, \"x\"]"), HasSubstr("a list of whole numbers"));
@@ -79,16 +83,20 @@ TEST(PlanFile, ThatIsNotThereIsAnError) { EXPECT_FALSE(read_plan_file("/no/such/
 
 TEST(PlanFile, OfAPlanGivesTheSamePlanAgain) {
   const Topology topology = machine("package:2 numa:1 l3:2 core:6 pu:2", 3);
-  PlanRequest request;
-  request.fifo_priority = 5;
-  const Plan plan = plan_for(topology, request);
-  const auto again = parse_plan(format_plan_file(plan, request, topology), "printed");
-  ASSERT_TRUE(again) << again.error().message;
-  const Plan replanned = plan_for(topology, *again);
-  EXPECT_EQ(replanned.publishers, plan.publishers);
-  EXPECT_EQ(replanned.subscribers, plan.subscribers);
-  EXPECT_EQ(replanned.workers, plan.workers);
-  EXPECT_EQ(replanned.system_core, plan.system_core);
+  for (const Role role : {Role::kBoth, Role::kCapture}) {
+    PlanRequest request;
+    request.role = role;
+    request.fifo_priority = 5;
+    const Plan plan = plan_for(topology, request);
+    const auto again = parse_plan(format_plan_file(plan, request, topology), "printed");
+    ASSERT_TRUE(again) << again.error().message;
+    const Plan replanned = plan_for(topology, *again);
+    EXPECT_EQ(replanned.publishers, plan.publishers);
+    EXPECT_EQ(replanned.subscribers, plan.subscribers);
+    EXPECT_EQ(replanned.captures, plan.captures);
+    EXPECT_EQ(replanned.workers, plan.workers);
+    EXPECT_EQ(replanned.system_core, plan.system_core);
+  }
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ TEST(PlanProperties, HoldOnManyMachines) {
 TEST(PlanProperties, AutomaticPlansAreNeverOversubscribedWhereFiveCoresAreLeft) {
   for (unsigned cores = 7; cores <= 130; ++cores) {
     const Topology topology = machine(fmt::format("core:{} pu:1", cores), cores % 9);
-    for (const Role role : {Role::kPublisher, Role::kSubscriber, Role::kBoth}) {
+    for (const Role role : {Role::kPublisher, Role::kSubscriber, Role::kBoth, Role::kCapture}) {
       PlanRequest request;
       request.role = role;
       EXPECT_THAT(plan_for(topology, request).warnings, testing::IsEmpty()) << cores;

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/engine/topology/machines.h"
 
 namespace tapedeck::topology {
@@ -133,6 +135,42 @@ TEST(Plan, AsksForSchedFifoForShardAndIoThreadsOnly) {
   EXPECT_THAT(refusal_of(machine("core:8 pu:1", 1), request), HasSubstr("from 1 to 99"));
 }
 
+TEST(Plan, PutsThatWhichReadsAndThatWhichWritesACaptureOnCoresOfTheirOwnOnTheNodeOfItsNic) {
+  const Topology large = machine("package:2 numa:1 l3:4 core:8 pu:2", 2);
+  PlanRequest request = ask(Role::kCapture, {}, {});
+  request.nics = {"nic1"};
+  const Plan plan = plan_for(large, request);
+  EXPECT_THAT(plan.warnings, IsEmpty());
+  ASSERT_EQ(threads_of(plan).size(), 2u);
+  const ShardPlace& capture = plan.captures.at(0);
+  EXPECT_EQ(capture.thread.name, "cap-0");
+  EXPECT_EQ(capture.thread.node, 1u);
+  EXPECT_EQ(capture.io.name, "cap-io-0");
+  EXPECT_EQ(capture.io.node, 1u);
+  EXPECT_NE(core_of(large, capture.io), core_of(large, capture.thread));
+}
+
+TEST(Plan, OfARoleLeavesAloneWhatIsFixedOfOthers) {
+  PlanRequest request = ask(Role::kCapture, 1, {});
+  request.fixed_publishers.resize(2);
+  request.fixed_captures = {{.nic = {}, .io_cpu = 5, .thread_cpu = 6, .reader_cpu = {}}};
+  const Plan plan = plan_for(machine("core:8 pu:1", 1), request);
+  EXPECT_THAT(plan.publishers, IsEmpty());
+  EXPECT_EQ(plan.captures.at(0).io.cpu, 5u);
+  EXPECT_EQ(plan.captures.at(0).thread.cpu, 6u);
+}
+
+TEST(Plan, SpreadsTheThreadsThatTouchEveryByteWhereCpusHaveSeveral) {
+  for (const unsigned shards : {1u, 2u, 3u}) {
+    const Plan plan = plan_for(machine("core:2 pu:1", 1), ask(Role::kBoth, shards, 2));
+    std::array<unsigned, 2> busy{};
+    for (const PlannedThread& thread : threads_of(plan)) {
+      if (thread.role != "publisher" && thread.role != "subscriber") ++busy.at(*thread.place->cpu);
+    }
+    EXPECT_LE(std::max(busy[0], busy[1]), std::min(busy[0], busy[1]) + 1) << shards;
+  }
+}
+
 TEST(Plan, RefusesZeroOfThingsAndTooManyOfThem) {
   const Topology eight = machine("core:8 pu:1", 1);
   EXPECT_THAT(refusal_of(eight, ask(Role::kBoth, 0, {})), HasSubstr("at least one shard"));
@@ -142,6 +180,7 @@ TEST(Plan, RefusesZeroOfThingsAndTooManyOfThem) {
   PlanRequest more_fixed = ask(Role::kBoth, 1, 1);
   more_fixed.fixed_publishers.resize(2);
   EXPECT_THAT(refusal_of(eight, more_fixed), HasSubstr("fixes 2 shards by hand, but has 1"));
+  EXPECT_THAT(refusal_of(eight, ask(Role::kCapture, 2, {})), HasSubstr("a capture is one shard, not 2"));
   PlanRequest more_workers = ask(Role::kBoth, 1, 1);
   more_workers.fixed_worker_cpus = {1, 2};
   EXPECT_THAT(refusal_of(eight, more_workers), HasSubstr("fixes 2 workers by hand, but has 1"));
