@@ -8,7 +8,7 @@
 namespace tapedeck::bench {
 namespace {
 
-constexpr synth::FixedTapeOptions kTape = {.payload_bytes = 100, .messages = 500'000, .tape = {.lanes = 1}};
+const synth::FixedTapeOptions kTape = {.payload_bytes = 100, .messages = 500'000, .tape = {.lanes = 1}};
 
 std::filesystem::path make_tape() {
   std::filesystem::path path = scratch_folder() / "fixed.tape";
