@@ -225,7 +225,7 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
   command->add_option(
       "--queue", options->queue,
       "Bytes that wait in each queue at most; on the plain wire never more than 4MiB (default: 4MiB, which "
-      "the SUB threads share)");
+      "the SUB threads share; 64MiB for multicast)");
   LiveView::add_options(*command, options->live);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &exit] {

@@ -21,6 +21,7 @@ constexpr uint64_t kRunBytesUsual = 1u << 20;
 // Small, because where threads are more than cores queues are full, and then each run is read from memory and not from
 // the caches, which more than halves the rate.
 constexpr uint64_t kQueueBytesUsual = 4u << 20;
+constexpr uint64_t kMulticastQueueBytesUsual = 64u << 20;  // its frames are small, and a full queue loses them
 constexpr uint64_t kPlainBytesUsual = 256;  // of a message of the plain wire, with what ZeroMQ needs for it
 constexpr uint64_t kPlainMessagesMin = 1000;
 constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // of them, too
@@ -174,7 +175,9 @@ class Box {
 
   [[nodiscard]] bool is_by_lane() const { return options_.dispatch == Dispatch::kByLane; }
   [[nodiscard]] int frames_in_queue() const {
-    const uint64_t bytes = options_.queue_bytes.value_or(kQueueBytesUsual / networks_.size());
+    const bool is_multicast = std::ranges::any_of(endpoints_, &transport::Endpoint::is_multicast);
+    const uint64_t usual = is_multicast ? kMulticastQueueBytesUsual : kQueueBytesUsual / networks_.size();
+    const uint64_t bytes = options_.queue_bytes.value_or(usual);
     return static_cast<int>(std::max<uint64_t>(bytes / kRunBytesUsual, 2));
   }
   [[nodiscard]] int plain_messages_in_queue() const {
