@@ -24,7 +24,7 @@ constexpr uint64_t kQueueBytesUsual = 4u << 20;
 constexpr uint64_t kMulticastQueueBytesUsual = 64u << 20;  // its frames are small, and a full queue loses them
 constexpr uint64_t kPlainBytesUsual = 256;  // of a message of the plain wire, with what ZeroMQ needs for it
 constexpr uint64_t kPlainMessagesMin = 1000;
-constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // of them, too
+constexpr uint64_t kPlainQueueBytesMax = 4u << 20;  // small messages are dear once they have left the caches
 constexpr unsigned kWorkersMax = 1024;
 constexpr std::chrono::milliseconds kEndNoticed{5};  // after the SUB thread has ended, at the latest
 constexpr int64_t kStatusInterval_ns = 100'000'000;

@@ -61,8 +61,8 @@ struct Options {
   Dispatch dispatch = Dispatch::kByLane;
   std::string name;  // for the replay's report; host:pid if empty
   // Of runs of 1 MiB in each queue: socket, and before each worker. When one is full nothing is read from the one
-  // before it, up to the replay, which waits. None: 4 MiB, which the SUB threads share, 64 MiB where
-  // they come by multicast, and 64 MiB of frames that wait for the names of their topics.
+  // before it, up to the replay, which waits. None: 4 MiB, which the SUB threads share, or 64 MiB each with multicast;
+  // and 64 MiB of frames that wait for the names of their topics.
   std::optional<uint64_t> queue_bytes{};
   std::vector<topology::ShardPlace> places{};          // of the SUB threads and their I/O threads; free beyond them
   std::vector<topology::ThreadPlace> worker_places{};  // of the workers; free beyond them

@@ -10,13 +10,11 @@ namespace {
 
 constexpr auto kStopCheck = std::chrono::milliseconds(50);
 
-constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
 }  // namespace
 
-BufferPool::BufferPool(size_t count, size_t size) : buffer_size_(round_up(size, kPageSize)) {
+BufferPool::BufferPool(size_t count, size_t size)
+    : buffer_size_(align_up(size, kPageSize)), memory_(count * buffer_size_) {
   TD_CHECK(count > 0 && size > 0);
-  memory_.grow(count * buffer_size_);
   buffers_.resize(count);
   for (size_t i = 0; i < count; ++i) {
     buffers_[i] = {memory_.bytes().subspan(i * buffer_size_, buffer_size_), this};

@@ -56,7 +56,9 @@ inline void store_be(std::byte* p, T v) {
 
 [[nodiscard]] inline std::string_view as_text(Bytes b) { return {reinterpret_cast<const char*>(b.data()), b.size()}; }
 
-[[nodiscard]] constexpr uint64_t align8(uint64_t n) { return (n + 7) & ~uint64_t{7}; }
+// The next multiple of `to`, a power of two, from `n` on.
+[[nodiscard]] constexpr uint64_t align_up(uint64_t n, uint64_t to) { return (n + to - 1) & ~(to - 1); }
+[[nodiscard]] constexpr uint64_t align8(uint64_t n) { return align_up(n, 8); }
 
 [[nodiscard]] constexpr uint64_t zigzag(int64_t v) {
   return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);

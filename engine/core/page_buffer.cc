@@ -12,10 +12,8 @@ namespace {
 
 constexpr size_t kHugePage = 2u << 20;
 
-constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
-// From half a huge page on the rest of one is cheaper than the touches.
-constexpr size_t mapped_size(size_t size) { return round_up(size, size > kHugePage / 2 ? kHugePage : kPageSize); }
+// What fills more than half a huge page gets a whole one: that costs less than the touches.
+constexpr size_t mapped_size(size_t size) { return align_up(size, size > kHugePage / 2 ? kHugePage : kPageSize); }
 
 void unmap(std::byte* from, std::byte* to) {
   if (from != to) munmap(from, static_cast<size_t>(to - from));
@@ -28,8 +26,7 @@ std::byte* map(size_t size, size_t alignment) {
       mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   auto* const start = static_cast<std::byte*>(memory);
-  std::byte* const begin =
-      start + (round_up(reinterpret_cast<uintptr_t>(start), alignment) - reinterpret_cast<uintptr_t>(start));
+  std::byte* const begin = reinterpret_cast<std::byte*>(align_up(reinterpret_cast<uintptr_t>(start), alignment));
   unmap(start, begin);
   unmap(begin + size, start + reserved);
   return begin;

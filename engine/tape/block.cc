@@ -6,7 +6,7 @@ namespace tapedeck::tape {
 namespace {
 
 constexpr size_t kHeaderCrcOffset = offsetof(BlockHeader, header_crc);
-// Of a block's records, for a byte of its side column: so that its buffer has room for nearly every column.
+// Bytes of records for each byte of room for the side column, which is enough for nearly every block.
 constexpr size_t kBytesPerSideByte = 16;
 
 bool sizes_are_possible(const BlockHeader& h) {
@@ -120,11 +120,12 @@ void stamp_header(MutableBytes frame, BlockHeader& header) {
 }
 
 BlockBuilder::BlockBuilder(TapeId tape, Lane lane, bool has_source_time, uint32_t records_bytes)
-    : records_bytes_max_(records_bytes), has_source_time_(has_source_time) {
+    : frame_(kHeaderSize + records_bytes + records_bytes / kBytesPerSideByte),
+      records_bytes_max_(records_bytes),
+      has_source_time_(has_source_time) {
   header_.codec_and_flags = has_source_time ? kHasSourceTime : 0;
   header_.lane = lane.value;
   header_.tape_id = tape.value;
-  frame_.grow(kHeaderSize + records_bytes + records_bytes / kBytesPerSideByte);
 }
 
 void BlockBuilder::start(Lane lane, Sequence first_sequence) {

@@ -130,7 +130,7 @@ void LightClient::close() {
   held_.clear();
   parts_.clear();
   digest_ = sequence_ = 0;
-  synced_ = has_hole_ = is_lost_ = false;
+  synced_ = failed_ = false;
 }
 
 void LightClient::put(std::string_view key, std::string_view value) {
@@ -145,7 +145,7 @@ void LightClient::progress(int fd, const std::function<void(const Message&)>& on
   Message message;
   if (fd == sub_.fd()) {
     const bool alive = sub_.progress([&](std::span<const core::Bytes> frames) {
-      if (decode(frames, message) != Fault::kNone) has_hole_ = true;
+      if (decode(frames, message) != Fault::kNone) failed_ = true;
       if (!synced_ && dealer_.fd() < 0) {
         dealer_.open(port_, "DEALER", zmtp_frame(kRequest, true) + zmtp_frame("", false));
       }
@@ -155,18 +155,18 @@ void LightClient::progress(int fd, const std::function<void(const Message&)>& on
         held_.push_back(encode(message));
       }
     });
-    is_lost_ = is_lost_ || !alive;
+    failed_ = failed_ || !alive;
     return;
   }
   if (fd != dealer_.fd()) return;
   const bool alive = dealer_.progress([&](std::span<const core::Bytes> frames) {
-    if (decode(frames, message) != Fault::kNone) has_hole_ = true;
+    if (decode(frames, message) != Fault::kNone) failed_ = true;
     if (message.key != kEnd) return put(message.key, message.value);
     sequence_ = message.sequence;
     synced_ = true;
     dealer_.close();
   });
-  is_lost_ = is_lost_ || (!alive && !synced_);
+  failed_ = failed_ || (!alive && !synced_);
   if (!synced_) return;
   for (const auto& frames : std::exchange(held_, {})) {
     on_published({.key = frames[0],
@@ -180,7 +180,7 @@ void LightClient::progress(int fd, const std::function<void(const Message&)>& on
 
 void LightClient::on_published(const Message& message, const std::function<void(const Message&)>& on_update) {
   if (message.key == kHeartbeat || message.sequence <= sequence_) return;
-  if (message.sequence != sequence_ + 1) has_hole_ = true;
+  if (message.sequence != sequence_ + 1) failed_ = true;
   sequence_ = message.sequence;
   put(message.key, message.value);
   on_update(message);

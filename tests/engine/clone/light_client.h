@@ -58,8 +58,7 @@ class LightClient {
   [[nodiscard]] int snapshot_fd() const { return dealer_.fd(); }  // -1 where there is none
 
   [[nodiscard]] bool synced() const { return synced_; }
-  [[nodiscard]] bool has_hole() const { return has_hole_; }  // an update is missing, or was none
-  [[nodiscard]] bool is_lost() const { return is_lost_; }    // its connection is
+  [[nodiscard]] bool failed() const { return failed_; }  // a hole, or a connection lost
   [[nodiscard]] uint64_t sequence() const { return sequence_; }
   [[nodiscard]] uint64_t digest() const { return digest_; }
 
@@ -76,8 +75,7 @@ class LightClient {
   uint64_t digest_ = 0;
   uint64_t sequence_ = 0;
   bool synced_ = false;
-  bool has_hole_ = false;
-  bool is_lost_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace tapedeck::clone

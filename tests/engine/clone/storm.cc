@@ -45,7 +45,6 @@ class Storm {
     }
     return {{"joins", joins_},
             {"failed", failed_},
-            {"reconnects", reconnects_},
             {"joined_after_s", static_cast<double>(joined_ns_ - start_ns_) / 1e9},
             {"join_p50_ms", static_cast<double>(join_.quantile(0.5)) / 1e6},
             {"join_p99_ms", static_cast<double>(join_.quantile(0.99)) / 1e6},
@@ -108,17 +107,8 @@ class Storm {
       poll(EPOLL_CTL_ADD, slot, Side::kSnapshot, EPOLLIN | EPOLLOUT);
     }
     if (client.synced() && slot.leave_at == 0) on_synced(slot);
-    if (client.is_lost() && !client.synced()) return reconnect(slot);
     const bool leaves = rounds_ > 1 ? client.synced() && client.sequence() >= slot.leave_at : ended;
-    if (client.has_hole() || client.is_lost() || leaves) leave(slot);
-  }
-  // As any client does whose connection is refused or broken before it has joined.
-  void reconnect(Slot& slot) {
-    ++reconnects_;
-    const int64_t opened_ns = slot.opened_ns;
-    slot.client->close();
-    open(slot);
-    slot.opened_ns = opened_ns;
+    if (client.failed() || leaves) leave(slot);
   }
   void on_synced(Slot& slot) {
     slot.leave_at = slot.client->sequence() + kUpdatesOfARound;
@@ -129,7 +119,7 @@ class Storm {
     static_cast<void>(std::fflush(stdout));
   }
   void leave(Slot& slot) {
-    failed_ += slot.client->has_hole() || slot.client->is_lost() ? 1 : 0;
+    failed_ += slot.client->failed() ? 1 : 0;
     ++ends_[{slot.client->sequence(), slot.client->digest()}];
     slot.client->close();
     if (--slot.rounds_left > 0) return open(slot);
@@ -145,7 +135,6 @@ class Storm {
   size_t done_ = 0;
   uint64_t joins_ = 0;
   uint64_t failed_ = 0;
-  uint64_t reconnects_ = 0;
   int64_t start_ns_ = 0;
   int64_t joined_ns_ = 0;
   core::Histogram join_;
