@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 #include <vector>
 
+#include "bench/segments.h"
 #include "engine/core/buffer_pool.h"
 #include "engine/core/crc32c.h"
-#include "engine/core/file.h"
 
 namespace {
 
@@ -31,18 +30,6 @@ struct Sum {
   uint64_t words = 0;
   uint32_t crc = 0;
 };
-
-std::vector<core::File> open_segments(const std::filesystem::path& tape) {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(tape)) {
-    if (entry.path().extension() == ".seg" && entry.path().parent_path() != tape) paths.push_back(entry.path());
-  }
-  std::ranges::sort(paths);
-  std::vector<core::File> files;
-  files.reserve(paths.size());
-  for (const auto& path : paths) files.push_back(core::File::open(path, core::File::Mode::kRead).value());
-  return files;
-}
 
 std::vector<Piece> cut(const std::vector<core::File>& files) {
   std::vector<Piece> pieces;
@@ -70,7 +57,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto threads = static_cast<size_t>(std::max(1, std::atoi(argv[2])));
-  const std::vector<core::File> files = open_segments(argv[1]);
+  const std::vector<core::File> files = bench::open_segments(argv[1]);
   const std::vector<Piece> pieces = cut(files);
   core::BufferPool pool(threads, kPiece);
   std::vector<Sum> sums(threads);

@@ -95,10 +95,11 @@ class Workshop:
                 os.posix_fadvise(segment.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self.programs.run(self.programs.path("tapedeck"), "info", "--digest", str(tape))
 
-    def zmq(self, transport, size, messages):
+    def zmq(self, transport, size, messages, tape=None):
+        """`tape`: what is sent is read from its files."""
         endpoint, queue = self.endpoint(transport), "100000" if size < 65536 else "16"
         textbook = self.programs.path("bench/textbook")
-        _, result = self.programs.pair([textbook, "pub", endpoint, str(messages), str(size)],
+        _, result = self.programs.pair([textbook, "pub", endpoint, str(messages), str(size), *([str(tape)] if tape else [])],
                                        [textbook, "sub", endpoint, queue])
         if result["messages"] != messages:
             sys.exit(f"textbook lost messages: {result}")
@@ -106,8 +107,8 @@ class Workshop:
             return result["messages_per_s"], messages
         return result["bytes_per_s"] / RECORD_BYTES, messages * size / RECORD_BYTES
 
-    def bare(self, transport, messages):
-        return self.zmq(transport, 1 << 20, messages * RECORD_BYTES >> 20)
+    def bare(self, transport, messages, tape=None):
+        return self.zmq(transport, 1 << 20, messages * RECORD_BYTES >> 20, tape)
 
     def loop(self, tape):
         result = self.programs.run(self.programs.path("bench/bare_loop"), str(tape), str(os.cpu_count()))

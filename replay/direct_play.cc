@@ -104,7 +104,7 @@ Report report_of(const Workers& workers, const Options& options, const Source& s
     report.record_bytes += worker->receipt().record_bytes;
     report.frames += worker->receipt().frames;
     report.passes = std::max(report.passes, worker->passes());
-    report.damage.insert(report.damage.end(), worker->damage().begin(), worker->damage().end());
+    for (tape::DamageReport& part : worker->damage()) report.damage.push_back(std::move(part));
   }
   const auto read = lanes_read(workers);
   for (const auto& [lane, digest] : read) report.records += digest.records;
@@ -123,12 +123,12 @@ core::Result<Embedded> play_direct(const Options& options, const blackbox::Optio
   blackbox::TopicTable topics;
   topics.set(source.tape.topic_names());
   core::StopFlag stop_all(&stop);
-  const DirectWorker::Context context{.tape = source.tape,
-                                      .selection = source.selection,
+  const DirectWorker::Context context{.what = {.tape = source.tape,
+                                               .selection = source.selection,
+                                               .batch_bytes = options.batch_bytes,
+                                               .whole_blocks = source.whole_blocks,
+                                               .passes = options.passes},
                                       .topics = topics,
-                                      .batch_bytes = options.batch_bytes,
-                                      .whole_blocks = source.whole_blocks,
-                                      .passes = options.passes,
                                       .stop = stop_all};
   Workers workers;
   const std::vector<LaneShare> shares = deal_lanes(source.tape, source.selection, box.workers);

@@ -1,38 +1,26 @@
 #include "replay/direct_worker.h"
 
 #include "engine/blackbox/worker.h"
+#include "replay/report.h"
 
 namespace tapedeck::replay {
 
 DirectWorker::DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler)
     : context_(context),
-      share_(share),
+      reader_(context.what, share),
       handler_(std::move(handler)),
-      pool_(1, kRunOverhead + run_bytes_max(context.tape, !context.selection.is_whole_tape(), context.batch_bytes)) {}
+      pool_(1, kRunOverhead + run_bytes_max(context.what.tape, !context.what.selection.is_whole_tape(),
+                                            context.what.batch_bytes)) {}
 
 void DirectWorker::run() {
-  for (uint32_t pass = 0; context_.passes == 0 || pass < context_.passes; ++pass) {
-    if (!run_pass(pass)) return;
-  }
-}
-
-// False where there is no use in another one.
-bool DirectWorker::run_pass(uint32_t pass) {
-  LaneFeeds feeds(context_.tape, share_, context_.selection, context_.batch_bytes, context_.whole_blocks,
-                  [this](const tape::DamageReport& damage) { note(damage); });
-  const uint64_t records_before = records();
-  while (LaneFeed* feed = feeds.earliest()) {
-    if (context_.stop.requested()) return false;
+  while (!context_.stop.requested()) {
     Run run;
     run.buffer = core::BufferLease(pool_.acquire(context_.stop));
-    run.pass = pass;
-    if (feed->read(run)) handle_run(run);
+    if (!run.buffer) return;
+    const RunReader::Read read = reader_.read(run);
+    if (read == RunReader::Read::kEnd) return;
+    if (read == RunReader::Read::kRun) handle_run(run);
   }
-  return records() > records_before;
-}
-
-void DirectWorker::note(const tape::DamageReport& damage) {
-  if (damage_.size() < kDamageKept) damage_.push_back(damage);
 }
 
 void DirectWorker::handle_run(const Run& run) {
@@ -54,9 +42,7 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
   if (damage != tape::Damage::kNone) {
     ++receipt_.damaged_blocks;
     receipt_.records_lost += header.record_count;
-    note({.file = tape::lane_folder(run.lane),
-          .records_lost = header.record_count,
-          .what = std::string(damage_name(damage))});
+    records_lost_[run.lane] += header.record_count;
     return;
   }
   tape::LaneDigest& digest = receipt_.lanes[run.lane];
@@ -73,6 +59,12 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
   receipt_.records += header.record_count;
   receipt_.record_bytes += header.raw_size;
   records_.store(receipt_.records, std::memory_order_relaxed);
+}
+
+std::vector<tape::DamageReport> DirectWorker::damage() const {
+  std::vector<tape::DamageReport> damage = reader_.damage();
+  add_lost(damage, records_lost_, tape::Damage::kRaw);
+  return damage;
 }
 
 }  // namespace tapedeck::replay

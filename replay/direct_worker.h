@@ -9,7 +9,7 @@
 #include <string>
 
 #include "engine/blackbox/black_box.h"
-#include "replay/lane_feeds.h"
+#include "replay/run_reader.h"
 
 namespace tapedeck::replay {
 
@@ -17,12 +17,8 @@ class DirectWorker {
  public:
   // What all workers of a replay share.
   struct Context {
-    const tape::TapeReader& tape;
-    const Selection& selection;
+    RunReader::What what;
     const blackbox::TopicTable& topics;
-    size_t batch_bytes;
-    core::File::Mode whole_blocks;
-    uint32_t passes;       // 0: for ever
     core::StopFlag& stop;  // also set by a worker whose handler threw
   };
   DirectWorker(const Context& context, const LaneShare& share, std::unique_ptr<blackbox::Handler> handler);
@@ -35,24 +31,22 @@ class DirectWorker {
   [[nodiscard]] const std::map<core::Lane, tape::LaneDigest>& read() const { return read_; }  // by the blocks' headers
   [[nodiscard]] const transport::Receipt& receipt() const { return receipt_; }  // of what the handler was given
   [[nodiscard]] uint32_t passes() const { return passes_; }                     // that gave a run
-  [[nodiscard]] const std::vector<tape::DamageReport>& damage() const { return damage_; }
+  [[nodiscard]] std::vector<tape::DamageReport> damage() const;
   [[nodiscard]] const std::string& failure() const { return failure_; }  // of the handler; empty if none
 
  private:
-  [[nodiscard]] bool run_pass(uint32_t pass);
-  void note(const tape::DamageReport& damage);
   void handle_run(const Run& run);
   void handle_block(const Run& run, const tape::BlockHeader& header, core::Bytes frame);
 
   const Context& context_;
-  const LaneShare share_;
+  RunReader reader_;
   std::unique_ptr<blackbox::Handler> handler_;
   core::BufferPool pool_;
   tape::BlockOpener opener_;
   std::map<core::Lane, tape::LaneDigest> read_;
   transport::Receipt receipt_;
   uint32_t passes_ = 0;
-  std::vector<tape::DamageReport> damage_;
+  std::map<core::Lane, uint64_t> records_lost_;  // in blocks that do not decompress
   std::string failure_;
   alignas(64) std::atomic<uint64_t> records_{0};
 };

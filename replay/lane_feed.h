@@ -12,9 +12,6 @@
 
 namespace tapedeck::replay {
 
-// How many reports of damage a reader of feeds keeps.
-inline constexpr size_t kDamageKept = 1000;
-
 class LaneFeed {
  public:
   using OnDamage = std::function<void(const tape::DamageReport&)>;

@@ -1,6 +1,6 @@
 // Replays a tape to subscribers and proves what arrived: the whole of it behind one call. Threads: for each shard one
-// that publishes, its read-ahead and ZeroMQ's I/O thread; the session channel; and the caller's, which watches over
-// them.
+// that publishes, ZeroMQ's I/O thread and, where it is paced, a read-ahead; the session channel; and the caller's,
+// which watches over them.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// A run: consecutive blocks of one lane, verified, in a pool's buffer with room in front for the envelope. What the
-// read-ahead hands to the publisher.
+// A run: consecutive blocks of one lane, verified, in a pool's buffer with room in front for the envelope. What is
+// read of a tape for the publisher.
 #pragma once
 
 #include "engine/core/buffer_pool.h"

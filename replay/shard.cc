@@ -34,8 +34,13 @@ Shard::Shard(const SharedByShards& shared, size_t number, zmq::context_t& networ
       pool_(buffers(lanes.size()), kRunOverhead + shared.run_bytes),
       publisher_(network, shared.options.on_slow, frames_in_queue(), shared.source.tape.id(), shared.publisher,
                  shared.source.plain, shared.stop, shared.clock),
-      read_ahead_(shared.source.tape, lanes, shared.source.selection, shared.options.batch_bytes, shared.options.passes,
-                  shared.source.whole_blocks, order(), pool_, shared.stop) {}
+      reader_({.tape = shared.source.tape,
+               .selection = shared.source.selection,
+               .batch_bytes = shared.options.batch_bytes,
+               .whole_blocks = shared.source.whole_blocks,
+               .passes = shared.options.passes,
+               .order = order()},
+              lanes) {}
 
 uint64_t Shard::queue_bytes() const {
   const Options& options = shared_.options;
@@ -114,11 +119,14 @@ void Shard::finish_outputs() {
 }
 
 void Shard::run() {
+  // Before this thread takes its place, which those that it starts inherit: the disk must not make a record late.
+  if (shared_.options.rate) ahead_.emplace(reader_, pool_, shared_.stop);
   if (place() != nullptr) shared_.notices.add(topology::take_place(place()->thread));
   start_outputs();
   const bool go = wait_for_subscribers();
   if (!go) shared_.start_line.count_down();
   if (go) play();
+  ahead_.reset();
   shared_.skew.finish(number_);
   phase_.store(Phase::kPlayed, std::memory_order_release);
   say_the_end();
@@ -161,44 +169,54 @@ void Shard::keep_house() {
 
 void Shard::play() {
   core::use_exact_timers();
-  std::thread read_ahead_thread([this] {
-    if (place() != nullptr) shared_.notices.add(topology::take_place(place()->reader));
-    read_ahead_.run();
-  });
-  while (!read_ahead_.runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
-  }
+  shared_.options.rate ? play_paced() : play_at_full_speed();
+  played_ns_ = shared_.clock.monotonic_ns();
+}
+
+// With the first run at hand.
+void Shard::start_with_the_others() {
   shared_.start_line.arrive_and_wait();
   started_ns_ = shared_.clock.monotonic_ns();
   shared_.tape_clock.start(started_ns_);
-  if (shared_.options.rate) {
-    const Selection& selection = shared_.source.selection;
-    paced_.emplace(Pace{.start = selection.start(),
-                        .end = selection.end(),
-                        .late_limit_ns = shared_.options.late_limit_ns,
-                        .slice_bytes_max = kSliceBytesMax - tape::kHeaderSize},
-                   shared_.tape_clock, read_ahead_.runs(), publisher_, shared_.stop, shared_.clock);
-    shared_.options.ordered ? paced_->run_in_order([this] { keep_house(); }) : paced_->run([this] { keep_house(); });
-    passes_ = paced_->passes();
-  } else {
-    play_at_full_speed();
-  }
-  played_ns_ = shared_.clock.monotonic_ns();
-  read_ahead_.runs().close();
-  while (read_ahead_.runs().pop(transport::kPollInterval)) {
-  }
-  read_ahead_thread.join();
 }
 
+void Shard::play_paced() {
+  while (!ahead_->runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
+  }
+  start_with_the_others();
+  const Selection& selection = shared_.source.selection;
+  paced_.emplace(Pace{.start = selection.start(),
+                      .end = selection.end(),
+                      .late_limit_ns = shared_.options.late_limit_ns,
+                      .slice_bytes_max = kSliceBytesMax - tape::kHeaderSize},
+                 shared_.tape_clock, ahead_->runs(), publisher_, shared_.stop, shared_.clock);
+  shared_.options.ordered ? paced_->run_in_order([this] { keep_house(); }) : paced_->run([this] { keep_house(); });
+  passes_ = paced_->passes();
+}
+
+// Read here and not by a thread of its own: what is read next is sent next, while the I/O thread sends what was read
+// before; a thread between the two would cost wake-ups, and a core where there are enough.
 void Shard::play_at_full_speed() {
-  while (!shared_.stop.requested()) {
-    auto run = read_ahead_.runs().pop(transport::kPollInterval);
-    keep_house();
-    if (!run) {
-      if (read_ahead_.runs().exhausted()) return;
-      continue;
-    }
+  std::optional<Run> run = next_run();
+  start_with_the_others();
+  for (; run; run = next_run()) {
     passes_ = run->pass + 1;
     if (!wait_for_slower_shards(position_of(*run)) || !publisher_.send(std::move(*run), 0)) return;
+  }
+}
+
+// Nothing at the end, or when the replay was stopped.
+std::optional<Run> Shard::next_run() {
+  for (;;) {
+    Run run;
+    do {
+      keep_house();
+      if (shared_.stop.requested()) return std::nullopt;
+      run.buffer = core::BufferLease(pool_.acquire_within(transport::kPollInterval));
+    } while (!run.buffer);
+    const RunReader::Read read = reader_.read(run);
+    if (read == RunReader::Read::kEnd) return std::nullopt;
+    if (read == RunReader::Read::kRun) return run;
   }
 }
 
@@ -241,15 +259,9 @@ void Shard::say_the_end() {
 }
 
 std::vector<tape::DamageReport> Shard::damage() const {
-  std::vector<tape::DamageReport> damage = read_ahead_.damage();
-  const auto note = [&damage](const std::map<core::Lane, uint64_t>& lost, tape::Damage what) {
-    for (const auto& [lane, records] : lost) {
-      damage.push_back(
-          {.file = tape::lane_folder(lane), .records_lost = records, .what = std::string(damage_name(what))});
-    }
-  };
-  if (paced_) note(paced_->records_lost(), tape::Damage::kRaw);
-  note(publisher_.records_lost(), tape::Damage::kStructure);
+  std::vector<tape::DamageReport> damage = reader_.damage();
+  if (paced_) add_lost(damage, paced_->records_lost(), tape::Damage::kRaw);
+  add_lost(damage, publisher_.records_lost(), tape::Damage::kStructure);
   return damage;
 }
 

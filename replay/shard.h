@@ -1,12 +1,13 @@
-// One shard of a replay: some lanes of the tape, with a read-ahead, a data socket and a ZeroMQ context that it shares
-// with no other shard. Runs on a thread of its own, which publishes; its counters may be read from any thread
-// meanwhile.
+// One shard of a replay: some lanes of the tape, with a data socket and a ZeroMQ context that it shares with no other
+// shard. Runs on a thread of its own, which publishes, and at full speed reads the tape itself; its counters may be
+// read from any thread meanwhile.
 #pragma once
 
 #include <atomic>
 #include <deque>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -89,7 +90,10 @@ class Shard {
   void greet_new_ones();
   void keep_house();
   void play();
+  void start_with_the_others();
+  void play_paced();
   void play_at_full_speed();
+  [[nodiscard]] std::optional<Run> next_run();
   [[nodiscard]] bool wait_for_slower_shards(uint64_t position);
   void say_the_end();
   [[nodiscard]] int linger_ms() const;
@@ -100,7 +104,8 @@ class Shard {
   core::BufferPool pool_;
   Publisher publisher_;
   std::vector<Output> outputs_;
-  ReadAhead read_ahead_;
+  RunReader reader_;
+  std::optional<ReadAhead> ahead_;  // of a paced replay
   std::optional<PacedPlayer> paced_;
   std::atomic<Phase> phase_{Phase::kWaiting};  // the release of kPlayed publishes what is told of a shard that has
   std::atomic<bool> dismissed_{false};

@@ -1,7 +1,5 @@
 #include "engine/core/buffer_pool.h"
 
-#include <chrono>
-
 #include "engine/core/file.h"
 #include "engine/core/status.h"
 
@@ -25,10 +23,16 @@ BufferPool::BufferPool(size_t count, size_t size)
 BufferPool::~BufferPool() { TD_CHECK(all_free()); }
 
 Buffer* BufferPool::acquire(const StopFlag& stop) {
+  Buffer* buffer = nullptr;
+  do {
+    buffer = acquire_within(kStopCheck);
+  } while (buffer == nullptr && !stop.requested());
+  return buffer;
+}
+
+Buffer* BufferPool::acquire_within(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
-  while (!returned_.wait_for(lock, kStopCheck, [this] { return !free_.empty(); })) {
-    if (stop.requested()) return nullptr;
-  }
+  if (!returned_.wait_for(lock, timeout, [this] { return !free_.empty(); })) return nullptr;
   Buffer* buffer = free_.back();
   free_.pop_back();
   return buffer;

@@ -4,6 +4,7 @@
 // every buffer that is out.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -35,6 +36,8 @@ class BufferPool {
   // The buffer that came back last, for its bytes are the likeliest to be cached. Null when `stop` is set while it
   // waits.
   [[nodiscard]] Buffer* acquire(const StopFlag& stop);
+  // The same, null when none came back in time.
+  [[nodiscard]] Buffer* acquire_within(std::chrono::nanoseconds timeout);
   void release(Buffer* buffer);
   // How many buffers have not come back.
   [[nodiscard]] size_t in_use() const;

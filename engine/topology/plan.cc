@@ -11,11 +11,10 @@ namespace tapedeck::topology {
 namespace {
 
 constexpr unsigned kCoresToSpareOne = 4;  // a machine with more leaves one to the system
-constexpr unsigned kPublisherThreads = 3;
-constexpr unsigned kSubscriberThreads = 2;
+constexpr unsigned kShardThreads = 2;     // its own and its I/O thread, on either side
 
-// Whether a thread touches every byte. Those that publish and receive look at an envelope for each run.
-bool is_busy(std::string_view role) { return role != "publisher" && role != "subscriber"; }
+// Whether a thread touches every byte. Those that receive look at an envelope for each run.
+bool is_busy(std::string_view role) { return role != "subscriber"; }
 
 class Planner {
  public:
@@ -27,10 +26,9 @@ class Planner {
     take_fixed();
     if (occupancy_.usable_cores() > kCoresToSpareOne) occupancy_.keep_one_for_system(wanted_by_node());
     plan_.system_core = occupancy_.system_core();
-    for (unsigned i = 0; i < plan_.publishers.size(); ++i) place_pair(plan_.publishers[i], i);
-    for (unsigned i = 0; i < plan_.subscribers.size(); ++i) place_pair(plan_.subscribers[i], i);
-    for (unsigned i = 0; i < plan_.captures.size(); ++i) place_pair(plan_.captures[i], i);
-    for (ShardPlace& shard : plan_.publishers) place(shard.reader, near(shard));
+    place_pairs(plan_.publishers, is_busy("publisher"));
+    place_pairs(plan_.subscribers, is_busy("subscriber"));
+    place_pairs(plan_.captures, is_busy("capture"));
     if (has_subscribers()) place_workers();
     finish();
     return std::move(plan_);
@@ -54,7 +52,7 @@ class Planner {
             ? request_.workers.value_or(std::max(1u, static_cast<unsigned>(request_.fixed_worker_cpus.size())))
             : 0;
     const unsigned others = workers + (cores > kCoresToSpareOne ? 1 : 0);
-    const unsigned of_shard = (has_publishers() ? kPublisherThreads : 0) + (has_subscribers() ? kSubscriberThreads : 0);
+    const unsigned of_shard = (has_publishers() ? kShardThreads : 0) + (has_subscribers() ? kShardThreads : 0);
     const unsigned carried = cores > others ? (cores - others) / of_shard : 0;
     return std::max(1u, std::min(static_cast<unsigned>(nics_.size()), carried));
   }
@@ -69,7 +67,6 @@ class Planner {
       if (has_publishers()) plan_.publishers.push_back(make_shard(i, "pub", request_.fixed_publishers));
       if (has_subscribers()) plan_.subscribers.push_back(make_shard(i, "sub", request_.fixed_subscribers));
     }
-    for (unsigned i = 0; i < plan_.publishers.size(); ++i) plan_.publishers[i].reader.name = fmt::format("read-{}", i);
   }
 
   [[nodiscard]] ShardPlace make_shard(unsigned number, std::string_view kind,
@@ -80,7 +77,6 @@ class Planner {
     shard.nic = fixed.nic.value_or(shard.nic);
     shard.io = {fmt::format("{}-io-{}", kind, number), fixed.io_cpu, {}, request_.fifo_priority};
     shard.thread = {fmt::format("{}-{}", kind, number), fixed.thread_cpu, {}, request_.fifo_priority};
-    shard.reader.cpu = fixed.reader_cpu;
     return shard;
   }
 
@@ -103,8 +99,8 @@ class Planner {
     std::vector<unsigned> wanted(topology_.nodes.size());
     const auto add = [&](const std::vector<ShardPlace>& shards) {
       for (unsigned i = 0; i < shards.size(); ++i) {
-        for (const ThreadPlace* thread : {&shards[i].io, &shards[i].thread, &shards[i].reader}) {
-          if (!thread->name.empty() && !thread->cpu) ++wanted[home_of(shards[i], i)];
+        for (const ThreadPlace* thread : {&shards[i].io, &shards[i].thread}) {
+          if (!thread->cpu) ++wanted[home_of(shards[i], i)];
         }
       }
     };
@@ -120,14 +116,18 @@ class Planner {
     occupancy_.take(*thread.cpu, wish.is_busy);
   }
 
-  void place_pair(ShardPlace& shard, unsigned number) {
+  void place_pairs(std::vector<ShardPlace>& shards, bool thread_is_busy) {
+    for (unsigned i = 0; i < shards.size(); ++i) place_pair(shards[i], i, thread_is_busy);
+  }
+
+  void place_pair(ShardPlace& shard, unsigned number, bool thread_is_busy) {
     Wish wish;
     wish.node = topology_.nodes[home_of(shard, number)].number;
     wish.cache = occupancy_.roomiest_cache(*wish.node);
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
     place(shard.io, wish);
     wish.other_core_than = occupancy_.core_of(*shard.io.cpu);
-    wish.is_busy = request_.role == Role::kCapture;
+    wish.is_busy = thread_is_busy;
     place(shard.thread, wish);
   }
 
@@ -159,7 +159,6 @@ class Planner {
       for (ShardPlace& shard : *shards) {
         set_node(shard.io);
         set_node(shard.thread);
-        if (shard.reader.cpu) set_node(shard.reader);
       }
     }
     for (ThreadPlace& worker : plan_.workers) set_node(worker);
@@ -188,22 +187,15 @@ std::vector<std::string> choose_nics(const Topology& topology, const PlanRequest
 
 std::vector<PlannedThread> threads_of(const Plan& plan) {
   std::vector<PlannedThread> threads;
-  for (unsigned i = 0; i < plan.publishers.size(); ++i) {
-    const ShardPlace& shard = plan.publishers[i];
-    threads.push_back({&shard.io, "io", i, shard.nic});
-    threads.push_back({&shard.thread, "publisher", i, shard.nic});
-    threads.push_back({&shard.reader, "reader", i, shard.nic});
-  }
-  for (unsigned i = 0; i < plan.subscribers.size(); ++i) {
-    const ShardPlace& shard = plan.subscribers[i];
-    threads.push_back({&shard.io, "io", i, shard.nic});
-    threads.push_back({&shard.thread, "subscriber", i, shard.nic});
-  }
-  for (unsigned i = 0; i < plan.captures.size(); ++i) {
-    const ShardPlace& shard = plan.captures[i];
-    threads.push_back({&shard.io, "io", i, shard.nic});
-    threads.push_back({&shard.thread, "capture", i, shard.nic});
-  }
+  const auto add = [&threads](const std::vector<ShardPlace>& shards, std::string_view role) {
+    for (unsigned i = 0; i < shards.size(); ++i) {
+      threads.push_back({&shards[i].io, "io", i, shards[i].nic});
+      threads.push_back({&shards[i].thread, role, i, shards[i].nic});
+    }
+  };
+  add(plan.publishers, "publisher");
+  add(plan.subscribers, "subscriber");
+  add(plan.captures, "capture");
   for (const ThreadPlace& worker : plan.workers) threads.push_back({&worker, "worker", {}, {}});
   return threads;
 }

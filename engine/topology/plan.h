@@ -35,7 +35,6 @@ struct ShardPlace {
   std::string nic;     // empty: any
   ThreadPlace io;      // "pub-io-0": ZeroMQ's, of the shard's context. "cap-io-0": seals and writes a capture's blocks
   ThreadPlace thread;  // "pub-0" or "sub-0". "cap-0": reads and decodes what is captured
-  ThreadPlace reader;  // "read-0": the read-ahead of a publisher. The others have none
 
   bool operator==(const ShardPlace&) const = default;
 };
@@ -50,7 +49,7 @@ struct Plan {
   std::vector<std::string> warnings;    // sentences
 };
 
-// A thread of a plan, with what it does: "io", "publisher", "subscriber", "capture", "reader" or "worker".
+// A thread of a plan, with what it does: "io", "publisher", "subscriber", "capture" or "worker".
 struct PlannedThread {
   const ThreadPlace* place;
   std::string_view role;
@@ -72,7 +71,6 @@ struct FixedShard {
   std::optional<std::string> nic;
   std::optional<unsigned> io_cpu;
   std::optional<unsigned> thread_cpu;
-  std::optional<unsigned> reader_cpu;
 };
 
 // The machine that a plan was written for.

@@ -77,7 +77,6 @@ core::Status check_shards(const Topology& topology, const std::vector<FixedShard
     if (shards[i].nic) TD_TRY(check_nic(topology, *shards[i].nic));
     TD_TRY(check_cpu(topology, shards[i].io_cpu, fmt::format("{}-io-{}", kind, i)));
     TD_TRY(check_cpu(topology, shards[i].thread_cpu, fmt::format("{}-{}", kind, i)));
-    TD_TRY(check_cpu(topology, shards[i].reader_cpu, fmt::format("read-{}", i)));
   }
   return {};
 }

@@ -84,21 +84,21 @@ class FileReader {
   core::Result<PlanRequest> read(const toml::table& file) {
     PlanRequest request;
     const bool good = take_table(
-        file, {{"role", "\"publisher\", \"subscriber\", \"both\" or \"capture\"",
-                [&](const auto& node) { return take_role(node, request.role); }},
-               count_key("shards", request.shards),
-               count_key("workers", request.workers),
-               {"nics", "a list of names", [&](const auto& node) { return take_each(node, request.nics, take_name); }},
-               number_key("fifo_priority", request.fifo_priority),
-               {"worker_cpus", "a list of whole numbers",
-                [&](const auto& node) { return take_each(node, request.fixed_worker_cpus, take_number<unsigned>); }},
-               {"machine", "a table", [&](const auto& node) { return take_machine(node, request.machine.emplace()); }},
-               {"publisher", "[[publisher]], one for each shard",
-                [&](const auto& node) { return take_shards(node, request.fixed_publishers, true); }},
-               {"subscriber", "[[subscriber]], one for each shard",
-                [&](const auto& node) { return take_shards(node, request.fixed_subscribers, false); }},
-               {"capture", "[[capture]]",
-                [&](const auto& node) { return take_shards(node, request.fixed_captures, false); }}});
+        file,
+        {{"role", "\"publisher\", \"subscriber\", \"both\" or \"capture\"",
+          [&](const auto& node) { return take_role(node, request.role); }},
+         count_key("shards", request.shards),
+         count_key("workers", request.workers),
+         {"nics", "a list of names", [&](const auto& node) { return take_each(node, request.nics, take_name); }},
+         number_key("fifo_priority", request.fifo_priority),
+         {"worker_cpus", "a list of whole numbers",
+          [&](const auto& node) { return take_each(node, request.fixed_worker_cpus, take_number<unsigned>); }},
+         {"machine", "a table", [&](const auto& node) { return take_machine(node, request.machine.emplace()); }},
+         {"publisher", "[[publisher]], one for each shard",
+          [&](const auto& node) { return take_shards(node, request.fixed_publishers); }},
+         {"subscriber", "[[subscriber]], one for each shard",
+          [&](const auto& node) { return take_shards(node, request.fixed_subscribers); }},
+         {"capture", "[[capture]]", [&](const auto& node) { return take_shards(node, request.fixed_captures); }}});
     if (!good) return core::fail_with(core::ExitCode::kUsage, "{}", problem_);
     return request;
   }
@@ -125,15 +125,13 @@ class FileReader {
                                          number_key("cores", out.cores), number_key("cpus", out.cpus)});
   }
 
-  bool take_shards(const toml::node& node, std::vector<FixedShard>& out, bool have_reader) {
+  bool take_shards(const toml::node& node, std::vector<FixedShard>& out) {
     return take_each(node, out, [&](const toml::node& element, FixedShard& shard) {
       if (!element.is_table()) return false;
-      std::vector<Key> keys = {
-          {"nic", "a name", [&](const auto& name) { return take_name(name, shard.nic.emplace()); }},
-          number_key("io", shard.io_cpu),
-          number_key("thread", shard.thread_cpu)};
-      if (have_reader) keys.push_back(number_key("reader", shard.reader_cpu));
-      return take_table(*element.as_table(), keys);
+      return take_table(*element.as_table(),
+                        {{"nic", "a name", [&](const auto& name) { return take_name(name, shard.nic.emplace()); }},
+                         number_key("io", shard.io_cpu),
+                         number_key("thread", shard.thread_cpu)});
     });
   }
 
@@ -146,7 +144,6 @@ toml::table to_toml(const ShardPlace& shard) {
   if (!shard.nic.empty()) table.insert("nic", shard.nic);
   table.insert("io", shard.io.cpu.value());
   table.insert("thread", shard.thread.cpu.value());
-  if (shard.reader.cpu) table.insert("reader", *shard.reader.cpu);
   return table;
 }
 

@@ -83,8 +83,8 @@ class Warnings {
     const Nic* nic = topology_.find_nic(shard.nic);
     if (nic == nullptr || !nic->node) return;
     Names away;
-    for (const ThreadPlace* thread : {&shard.io, &shard.thread, &shard.reader}) {
-      if (thread->cpu && occupancy_.node_of(*thread->cpu) != *nic->node) away.push_back(thread->name);
+    for (const ThreadPlace* thread : {&shard.io, &shard.thread}) {
+      if (occupancy_.node_of(*thread->cpu) != *nic->node) away.push_back(thread->name);
     }
     if (!away.empty()) {
       add("{} not on node {}, where NIC {} hangs: its data cross between nodes", fmt::join(away, " and "), *nic->node,

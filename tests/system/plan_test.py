@@ -32,14 +32,14 @@ class PlanTest(unittest.TestCase):
             if thread["shard"] is not None:
                 self.assertEqual(f"nic{thread['shard']}", thread["nic"])
                 self.assertEqual(nodes[thread["nic"]], thread["node"], thread)
-        self.assertEqual({"io": 8, "publisher": 4, "reader": 4, "subscriber": 4, "worker": 43}, roles(plan))
+        self.assertEqual({"io": 8, "publisher": 4, "subscriber": 4, "worker": 47}, roles(plan))
 
     def test_the_boxes_of_the_chapter_and_those_with_a_zero_more(self):
         for topology, nics, role, expected in (
                 ("core:8 pu:1", 2, "subscriber", {"io": 2, "subscriber": 2, "worker": 3}),
-                ("core:12 pu:1", 2, "publisher", {"io": 2, "publisher": 2, "reader": 2}),
+                ("core:12 pu:1", 2, "publisher", {"io": 2, "publisher": 2}),
                 ("package:2 numa:1 l3:5 core:8 pu:2", 4, "subscriber", {"io": 4, "subscriber": 4, "worker": 71}),
-                ("package:2 numa:2 l3:3 core:10 pu:2", 8, "publisher", {"io": 8, "publisher": 8, "reader": 8})):
+                ("package:2 numa:2 l3:3 core:10 pu:2", 8, "publisher", {"io": 8, "publisher": 8})):
             with self.subTest(topology):
                 plan = run_json("plan", "--topology", topology, "--nics", nics, "--role", role, "--json")
                 self.assert_no_core_twice(plan)
@@ -54,7 +54,7 @@ class PlanTest(unittest.TestCase):
         done = run("plan", "--topology", "core:2 pu:1", "--shards", 2, "--workers", 3, "--json")
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertTrue(json.loads(done.stdout)["oversubscribed"])
-        self.assertIn("warning: OVERSUBSCRIBED: 13 threads, 2 cores", done.stderr)
+        self.assertIn("warning: OVERSUBSCRIBED: 11 threads, 2 cores", done.stderr)
 
     def test_people_get_a_table_and_a_picture(self):
         done = run("plan", "--topology", LARGE, "--nics", 4)

@@ -34,7 +34,6 @@ cores = 8
 cpus = 8
 [[publisher]]
 nic = "eth1"
-reader = 4
 [[subscriber]]
 [[subscriber]]
 io = 2
@@ -53,7 +52,6 @@ thread = 5
   EXPECT_EQ(request->machine, (MachineShape{1, 1, 8, 8}));
   ASSERT_EQ(request->fixed_publishers.size(), 1u);
   EXPECT_EQ(request->fixed_publishers[0].nic, "eth1");
-  EXPECT_EQ(request->fixed_publishers[0].reader_cpu, 4u);
   ASSERT_EQ(request->fixed_subscribers.size(), 2u);
   EXPECT_EQ(request->fixed_subscribers[0].io_cpu, std::nullopt);
   EXPECT_EQ(request->fixed_subscribers[1].thread_cpu, 3u);
@@ -75,7 +73,7 @@ TEST(PlanFile, NamesTheLineOfWhatItCannotTake) {
   EXPECT_THAT(refusal("machine = 1"), HasSubstr("\"machine\" must be a table"));
   EXPECT_EQ(refusal("[machine]\ncores = true"), "my.toml:2: \"cores\" must be a whole number");
   EXPECT_THAT(refusal("publisher = [1]"), HasSubstr("\"publisher\" must be [[publisher]]"));
-  EXPECT_EQ(refusal("[[subscriber]]\nreader = 1"), "my.toml:2: nothing is called \"reader\" here");
+  EXPECT_EQ(refusal("[[publisher]]\nreader = 1"), "my.toml:2: nothing is called \"reader\" here");
   EXPECT_THAT(refusal("shards = \n"), StartsWith("my.toml:1: this is no TOML: "));
 }
 

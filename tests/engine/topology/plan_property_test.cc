@@ -43,7 +43,7 @@ void check_shards(const Topology& topology, const Plan& plan, const std::vector<
       EXPECT_GT(threads_of(plan).size(), topology.cores.size());
     }
     const Nic* nic = topology.find_nic(shard.nic);
-    for (const ThreadPlace* thread : {&shard.io, &shard.thread, &shard.reader}) {
+    for (const ThreadPlace* thread : {&shard.io, &shard.thread}) {
       if (nic != nullptr && thread->cpu && thread->node != nic->node) {
         EXPECT_TRUE(says(plan, thread->name));
       }
