@@ -28,8 +28,7 @@ class ProgressTicker {
 
   void tell(const PcapSource& source, const Recorder& recorder, const tape::TapeWriter& writer) const {
     if (!listener_) return;
-    listener_({source.stream().position(), source.stream().size(), recorder.counts().packets, writer.records(),
-               notices_.all()});
+    listener_({source.position(), source.size(), recorder.counts().packets, writer.records(), notices_.all()});
   }
 
  private:
@@ -43,9 +42,9 @@ class ProgressTicker {
 // written when they are old, whether more comes or not.
 core::Status read_all(PcapSource& source, Recorder& recorder, tape::TapeWriter& writer, const core::StopFlag& stop,
                       ProgressTicker& ticker, Summary& summary) {
-  const bool is_live = !source.stream().size();
+  const bool is_live = !source.size();
   core::Status flushed;
-  source.stream().when_idle([&] { return flushed = writer.flush_due(); });
+  source.when_idle([&] { return flushed = writer.flush_due(); });
   CapturedPacket packet;
   while (!stop.requested()) {
     ticker.look(source, recorder, writer);

@@ -14,17 +14,14 @@ constexpr uint16_t kVersionMinor = 4;
 constexpr uint32_t kLinkTypeMax = 0xffff;  // above it are flags, left to libpcap
 constexpr size_t kRecordHeadSize = 16;
 constexpr uint32_t kPacketBytesMax = 262'144;  // as libpcap has it: more is damage
-constexpr size_t kBufferBytes = 1u << 19;
 constexpr uint64_t kNanosPerSecond = 1'000'000'000;
-static_assert(kBufferBytes >= kRecordHeadSize + kPacketBytesMax);
+static_assert(ReadAhead::kRestBytesMax >= kRecordHeadSize + kPacketBytesMax);
 
 }  // namespace
 
-PcapReader::PcapReader(ByteStream& stream) : stream_(&stream), buffer_(kBufferBytes) {}
-
 std::optional<PcapReader> PcapReader::start(core::Bytes header, ByteStream& stream) {
   if (header.size() != kHeaderSize) return std::nullopt;
-  PcapReader reader(stream);
+  PcapReader reader;
   const auto magic = core::load_be<uint32_t>(header.data());
   reader.big_endian_ = magic == kMagicMicros || magic == kMagicNanos;
   const uint32_t own = reader.u32(header.data());
@@ -38,6 +35,7 @@ std::optional<PcapReader> PcapReader::start(core::Bytes header, ByteStream& stre
   reader.packet_bytes_max_ = snap_length == 0 ? kPacketBytesMax : std::min(snap_length, kPacketBytesMax);
   reader.link_type_ = reader.u32(header.data() + 20);
   if (reader.link_type_ > kLinkTypeMax) return std::nullopt;
+  reader.source_ = std::make_unique<ReadAhead>(stream);
   return reader;
 }
 
@@ -64,17 +62,17 @@ PcapReader::Next PcapReader::next(CapturedPacket& packet) {
 }
 
 bool PcapReader::fill(size_t size) {
-  std::ranges::copy(waiting_, buffer_.begin());
-  size_t have = waiting_.size();
-  size_t got = 1;
-  while (have < size && got > 0) {
-    const auto read = stream_->read(core::MutableBytes(buffer_).subspan(have));
-    if (!read) damage_ = read.error().message;
-    got = read.value_or(0);
-    have += got;
+  while (waiting_.size() < size) {
+    const auto more = source_->next(waiting_);
+    if (!more) {
+      damage_ = more.error().message;
+      return false;
+    }
+    const bool is_end = more->size() == waiting_.size();
+    waiting_ = *more;
+    if (is_end) return false;
   }
-  waiting_ = core::Bytes(buffer_).first(have);
-  return have >= size;
+  return true;
 }
 
 PcapReader::Next PcapReader::stop(size_t wanted, std::string_view what) {

@@ -3,11 +3,11 @@
 // gives. One thread; the bytes of a packet are good until the next one is read; no allocation after the start.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "capture/byte_stream.h"
+#include "capture/read_ahead.h"
 #include "engine/core/types.h"
 
 namespace tapedeck::capture {
@@ -27,24 +27,26 @@ class PcapReader {
   };
   static constexpr size_t kHeaderSize = 24;
 
-  // A reader of what follows `header` in the stream; none where that is no header of such a file.
+  // A reader of what follows `header` in the stream, which it takes over and which must outlive it; none where that is
+  // no header of such a file.
   [[nodiscard]] static std::optional<PcapReader> start(core::Bytes header, ByteStream& stream);
 
   [[nodiscard]] Next next(CapturedPacket& packet);
   // One sentence, after kDamaged.
   [[nodiscard]] const std::string& damage() const { return damage_; }
   [[nodiscard]] uint32_t link_type() const { return link_type_; }
+  // Of the stream, behind what was taken from it to be given.
+  [[nodiscard]] uint64_t position() const { return source_->position(); }
 
  private:
-  explicit PcapReader(ByteStream& stream);
+  PcapReader() = default;
   [[nodiscard]] uint32_t u32(const std::byte* at) const;
   // Reads until `size` bytes wait; false at the end of the file or its damage.
   [[nodiscard]] bool fill(size_t size);
   [[nodiscard]] Next stop(size_t wanted, std::string_view what);
 
-  ByteStream* stream_;
-  std::vector<std::byte> buffer_;
-  core::Bytes waiting_;  // of the buffer: read, but not given yet
+  std::unique_ptr<ReadAhead> source_;
+  core::Bytes waiting_;  // read, but not given yet
   std::string damage_;
   bool big_endian_ = false;
   uint32_t fraction_ns_ = 1;  // the unit of the fractions of seconds

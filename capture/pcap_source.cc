@@ -42,7 +42,7 @@ core::Result<PcapSource> PcapSource::open(const std::filesystem::path& path) {
   source.input_ = std::make_unique<Input>();
   TD_ASSIGN(source.input_->stream, ByteStream::open(path));
   source.read_head();
-  source.reader_ = PcapReader::start(source.input_->unread_head, source.stream());
+  source.reader_ = PcapReader::start(source.input_->unread_head, *source.input_->stream);
   if (source.reader_) {
     source.link_type_ = source.reader_->link_type();
   } else {

@@ -27,7 +27,12 @@ class PcapSource {
   // One sentence, after kDamaged.
   [[nodiscard]] const std::string& damage() const { return damage_; }
   [[nodiscard]] uint32_t link_type() const { return link_type_; }
-  [[nodiscard]] ByteStream& stream() const { return *input_->stream; }
+
+  // ByteStream::when_idle.
+  void when_idle(std::function<core::Status()> idle) { input_->stream->when_idle(std::move(idle)); }
+  // Of the file, as it is stored: how far it is read, and all of it, which is unknown of a pipe.
+  [[nodiscard]] uint64_t position() const { return reader_ ? reader_->position() : input_->stream->position(); }
+  [[nodiscard]] std::optional<uint64_t> size() const { return input_->stream->size(); }
 
  private:
   // What libpcap's FILE reads from; stays in place when the source moves.

@@ -26,10 +26,11 @@ core::Status Recorder::record(const CapturedPacket& packet) {
     return skip == feed::Skip::kCut ? note_cut_packet(packet.time) : core::Status{};
   }
   if (udp_.cut) TD_TRY(note_cut_packet(packet.time));
-  auto [messages, gap] = demultiplexer_.accept(udp_, packet.time);
-  if (gap) [[unlikely]] {
-    gap->source = source_;
-    TD_TRY(writer_.note_loss(*gap));
+  const auto [messages, gap] = demultiplexer_.accept(udp_, packet.time);
+  if (gap != nullptr) [[unlikely]] {
+    tape::Loss loss = *gap;
+    loss.source = source_;
+    TD_TRY(writer_.note_loss(loss));
   }
   for (const feed::Message& message : messages) {
     TD_TRY(writer_.append(message.place.lane, {.capture_time = packet.time,

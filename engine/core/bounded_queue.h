@@ -33,12 +33,13 @@ class BoundedQueue {
   std::optional<T> pop(std::chrono::nanoseconds timeout) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, timeout, [this] { return closed_ || !items_.empty(); });
-    if (items_.empty()) return std::nullopt;
-    std::optional<T> item(std::move(items_.front()));
-    items_.pop_front();
-    lock.unlock();
-    changed_.notify_all();
-    return item;
+    return take_first(lock);
+  }
+  // The same, however long it takes.
+  std::optional<T> pop() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return closed_ || !items_.empty(); });
+    return take_first(lock);
   }
 
   // Until there is an item to pop, or the queue is closed. False if neither came in time.
@@ -62,6 +63,15 @@ class BoundedQueue {
   }
 
  private:
+  std::optional<T> take_first(std::unique_lock<std::mutex>& lock) {
+    if (items_.empty()) return std::nullopt;
+    std::optional<T> item(std::move(items_.front()));
+    items_.pop_front();
+    lock.unlock();
+    changed_.notify_all();
+    return item;
+  }
+
   const size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,8 +1,10 @@
 // What a protocol has to tell about the payload of a UDP datagram: whether it is one of its packets, its sequence
-// numbers, and its messages with their topics, lanes and times. One thread. Both calls see the same payload, decode()
-// only after examine() found it to fit; neither allocates, once the buffers have grown and the topics are known.
+// numbers, and its messages with their topics, lanes and times. One thread. decode() goes over the messages that
+// examine() found, after it found the payload to fit, so that the payload is walked once; neither allocates, once the
+// buffers have grown and the topics are known.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,8 @@ struct Datagram {
   core::Nanos capture_time{};
 };
 
-// One message inside a datagram, which must outlive it.
+// One message inside a datagram, which must outlive it. Written and read by single fields: a whole one that is copied
+// right after it was written waits for those writes.
 struct Message {
   Bytes bytes;
   core::Nanos source_time{};  // 0 where it has none
@@ -44,10 +47,11 @@ class Decoder {
 
   [[nodiscard]] Protocol protocol() const { return protocol_; }
 
-  // Fills `head` where the payload fits.
-  [[nodiscard]] virtual Fit examine(Bytes payload, PacketHead& head) const = 0;
-  // Appends the messages in their order.
-  virtual void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) = 0;
+  // Fills `head` where the payload fits, and `messages` with the bytes of each in their order. What is in them
+  // otherwise is of no use.
+  [[nodiscard]] virtual Fit examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const = 0;
+  // Gives each of these messages its place and time.
+  virtual void decode(const Datagram& datagram, Flow& flow, std::span<Message> messages) = 0;
   // A session as people write it, at most 16 characters.
   [[nodiscard]] virtual std::string session_text(const SessionId& session) const = 0;
 

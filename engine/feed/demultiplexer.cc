@@ -22,34 +22,33 @@ Demultiplexer::Demultiplexer(const FeedOptions& options, TopicBook& book)
 }
 
 Demultiplexer::Result Demultiplexer::accept(const UdpPacket& packet, core::Nanos capture_time) {
-  messages_.clear();
   Flow& flow = flows_.find(packet.flow);
   const Datagram datagram{packet.payload, capture_time};
   PacketHead head;
   Decoder* const decoder = packet.cut ? nullptr : choose(flow, packet.payload, head);
   if (decoder == nullptr) {
+    messages_.assign(1, {.bytes = packet.payload, .place = {}});
     raw_.decode(datagram, flow, messages_);
     ++counts_.unknown;
     ++counts_.by_protocol[static_cast<size_t>(Protocol::kRaw)].packets;
-    return {messages_, std::nullopt};
+    return {.messages = messages_};
   }
-  Result result;
-  result.gap = follow(*decoder, flow, head, capture_time);
+  const tape::Loss* const gap = follow(*decoder, flow, head, capture_time);
   decoder->decode(datagram, flow, messages_);
-  result.messages = messages_;
   ProtocolCounts& counts = counts_.by_protocol[static_cast<size_t>(decoder->protocol())];
   ++counts.packets;
   counts.messages += messages_.size();
   if (messages_.empty()) ++counts_.heartbeats;
-  return result;
+  return {messages_, gap};
 }
 
 Decoder* Demultiplexer::choose(Flow& flow, Bytes payload, PacketHead& head) {
-  if (forced_ != nullptr) return forced_->examine(payload, head) >= Fit::kFraming ? forced_ : nullptr;
-  if (flow.decoder != nullptr && flow.decoder->examine(payload, head) >= Fit::kFraming) return flow.decoder;
+  const auto fit_of = [&](const Decoder& decoder) { return decoder.examine(payload, head, messages_); };
+  if (forced_ != nullptr) return fit_of(*forced_) >= Fit::kFraming ? forced_ : nullptr;
+  if (flow.decoder != nullptr && fit_of(*flow.decoder) >= Fit::kFraming) return flow.decoder;
   const Fit needed = flow.foreign ? Fit::kProven : Fit::kProbable;
   for (Decoder* decoder : {static_cast<Decoder*>(&itch50_), static_cast<Decoder*>(&iextp_)}) {
-    const Fit fit = decoder->examine(payload, head);
+    const Fit fit = fit_of(*decoder);
     if (fit < needed) continue;
     if (fit == Fit::kProven) flow.decoder = decoder;
     return decoder;
@@ -58,8 +57,8 @@ Decoder* Demultiplexer::choose(Flow& flow, Bytes payload, PacketHead& head) {
   return nullptr;
 }
 
-std::optional<tape::Loss> Demultiplexer::follow(const Decoder& decoder, Flow& flow, const PacketHead& head,
-                                                core::Nanos capture_time) {
+const tape::Loss* Demultiplexer::follow(const Decoder& decoder, Flow& flow, const PacketHead& head,
+                                        core::Nanos capture_time) {
   const SequenceStep step = flow.tracker.advance(head);
   counts_.repeated += step.repeated;
   counts_.resets += step.reset;
@@ -67,13 +66,16 @@ std::optional<tape::Loss> Demultiplexer::follow(const Decoder& decoder, Flow& fl
     ++counts_.new_sessions;
     flow.clock.forget();
   }
-  if (step.missing == 0) return std::nullopt;
-  return tape::Loss{.source = {},
-                    .cause = tape::LossCause::kSequenceGap,
-                    .first = step.first_missing,
-                    .count = step.missing,
-                    .time = capture_time,
-                    .session = decoder.session_text(head.session)};
+  if (step.missing == 0) [[likely]] {
+    return nullptr;
+  }
+  gap_ = {.source = {},
+          .cause = tape::LossCause::kSequenceGap,
+          .first = step.first_missing,
+          .count = step.missing,
+          .time = capture_time,
+          .session = decoder.session_text(head.session)};
+  return &gap_;
 }
 
 uint64_t Demultiplexer::messages() const {

@@ -1,7 +1,7 @@
 // Turns the UDP packets of any number of flows and protocols, in their order of arrival, into messages with topics,
 // lanes and times, and follows their sequence numbers. Which protocol a packet is of is judged by the packet itself;
 // what a flow has shown before helps where that is not enough. A packet that nobody recognises is one message of
-// protocol raw, counted as unknown; none is dropped. One thread. Per packet: one lookup of its flow, one or two passes
+// protocol raw, counted as unknown; none is dropped. One thread. Per packet: one lookup of its flow, one pass
 // over it, no allocation once topics and flows are known.
 #pragma once
 
@@ -42,8 +42,8 @@ class Demultiplexer {
   Demultiplexer(const FeedOptions& options, TopicBook& book);
 
   struct Result {
-    std::span<const Message> messages;  // until the next call; their bytes are the packet's
-    std::optional<tape::Loss> gap;      // before these messages; its source is for the caller to set
+    std::span<const Message> messages;  // until the next call, like the gap; their bytes are the packet's
+    const tape::Loss* gap = nullptr;    // before these messages; its source is for the caller to set
   };
   [[nodiscard]] Result accept(const UdpPacket& packet, core::Nanos capture_time);
 
@@ -52,10 +52,11 @@ class Demultiplexer {
   [[nodiscard]] const FlowTable& flows() const { return flows_; }
 
  private:
-  // Who decodes this packet; null where nobody recognises it.
+  // Who decodes this packet, whose messages it has found then; null where nobody recognises it.
   [[nodiscard]] Decoder* choose(Flow& flow, Bytes payload, PacketHead& head);
-  [[nodiscard]] std::optional<tape::Loss> follow(const Decoder& decoder, Flow& flow, const PacketHead& head,
-                                                 core::Nanos capture_time);
+  // What is missing before this packet; null if nothing is.
+  [[nodiscard]] const tape::Loss* follow(const Decoder& decoder, Flow& flow, const PacketHead& head,
+                                         core::Nanos capture_time);
 
   Itch50Decoder itch50_;
   IexTpDecoder iextp_;
@@ -63,6 +64,7 @@ class Demultiplexer {
   Decoder* forced_ = nullptr;
   FlowTable flows_;
   std::vector<Message> messages_;
+  tape::Loss gap_;  // the last one
   FeedCounts counts_;
 };
 

@@ -24,7 +24,7 @@ bool is_printable(Bytes symbol) {
 
 }  // namespace
 
-Fit IexTpDecoder::examine(Bytes payload, PacketHead& head) const {
+Fit IexTpDecoder::examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const {
   if (payload.size() < kHeadSize || payload[0] != std::byte{1}) return Fit::kNone;
   const std::byte* p = payload.data();
   if (core::load_le<uint16_t>(p + 12) != payload.size() - kHeadSize) return Fit::kNone;
@@ -34,21 +34,22 @@ Fit IexTpDecoder::examine(Bytes payload, PacketHead& head) const {
   head.count = core::load_le<uint16_t>(p + 14);
   head.sequence = core::load_le<uint64_t>(p + 24);
 
-  IexMessages messages(payload.subspan(kHeadSize));
-  Bytes message;
+  IexMessages walk(payload.subspan(kHeadSize));
+  messages.clear();
+  Bytes bytes;
   for (uint32_t left = head.count; left > 0; --left) {
-    if (!messages.next(message)) return Fit::kNone;
+    if (!walk.next(bytes)) return Fit::kNone;
+    messages.emplace_back().bytes = bytes;
   }
-  if (!messages.at_end()) return Fit::kNone;
+  if (!walk.at_end()) return Fit::kNone;
   return protocol >= kFirstProtocol && protocol <= kLastProtocol ? Fit::kProven : Fit::kFraming;
 }
 
-void IexTpDecoder::decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) {
-  IexMessages walk(datagram.payload.subspan(kHeadSize));
-  for (Bytes message; walk.next(message);) {
-    const bool has_time = message.size() >= kSymbolAt;
-    const core::Nanos time(has_time ? core::load_le<uint64_t>(message.data() + kTimeAt) : 0);
-    messages.push_back({message, time, place_of(message, flow)});
+void IexTpDecoder::decode(const Datagram&, Flow& flow, std::span<Message> messages) {
+  for (Message& message : messages) {
+    const Bytes bytes = message.bytes;
+    if (bytes.size() >= kSymbolAt) message.source_time = core::Nanos(core::load_le<uint64_t>(bytes.data() + kTimeAt));
+    message.place = place_of(bytes, flow);
   }
 }
 

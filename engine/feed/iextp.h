@@ -14,8 +14,8 @@ class IexTpDecoder final : public Decoder {
  public:
   IexTpDecoder(std::string_view feed, TopicBook& book) : Decoder(Protocol::kIexTp, feed, book) {}
 
-  [[nodiscard]] Fit examine(Bytes payload, PacketHead& head) const override;
-  void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) override;
+  [[nodiscard]] Fit examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const override;
+  void decode(const Datagram& datagram, Flow& flow, std::span<Message> messages) override;
   [[nodiscard]] std::string session_text(const SessionId& session) const override;  // 8 hex digits
 
  private:

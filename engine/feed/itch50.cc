@@ -28,6 +28,13 @@ constexpr auto kTypeTable = [] {
   return table;
 }();
 
+// Of a message with the common head; 0 where its type carries none. Without a branch, which nothing would foretell: the
+// load is harmless then.
+uint64_t symbol_of(Bytes message) {
+  const size_t symbol_at = is_itch50_message(message) ? itch50_type(message[0]).symbol_at : 0;
+  return core::load_le<uint64_t>(message.data() + symbol_at) & (uint64_t{symbol_at == 0} - 1);
+}
+
 uint64_t load_time(const std::byte* p) {
   return (uint64_t{core::load_be<uint16_t>(p)} << 32) | core::load_be<uint32_t>(p + 2);
 }
@@ -38,35 +45,34 @@ ItchType itch50_type(std::byte type) { return kTypeTable[static_cast<uint8_t>(ty
 
 bool is_itch50_message(Bytes message) { return !message.empty() && itch50_type(message[0]).length == message.size(); }
 
-Fit Itch50Decoder::examine(Bytes payload, PacketHead& head) const {
+Fit Itch50Decoder::examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const {
   if (!read_mold_head(payload, head)) return Fit::kNone;
-  MoldMessages messages = mold_messages(payload);
-  Bytes message;
+  MoldMessages walk = mold_messages(payload);
+  messages.clear();
+  Bytes bytes;
   bool known = true;
   for (uint32_t left = head.count; left > 0; --left) {
-    if (!messages.next(message)) return Fit::kNone;
-    known = known && is_itch50_message(message);
+    if (!walk.next(bytes)) return Fit::kNone;
+    messages.emplace_back().bytes = bytes;
+    known = known && is_itch50_message(bytes);
   }
-  if (!messages.at_end()) return Fit::kNone;
+  if (!walk.at_end()) return Fit::kNone;
   if (head.count > 0) return known ? Fit::kProven : Fit::kFraming;
   return head.sequence > 0 && is_mold_session_name(head.session) ? Fit::kProbable : Fit::kFraming;
 }
 
-void Itch50Decoder::decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) {
-  MoldMessages walk = mold_messages(datagram.payload);
-  if (walk.at_end()) return;
+void Itch50Decoder::decode(const Datagram& datagram, Flow& flow, std::span<Message> messages) {
+  if (messages.empty()) return;
   LocateTable& table = tables_.of(mold_session(datagram.payload));
-  for (Bytes message; walk.next(message);) {
-    messages.push_back(read(message, table, flow, datagram.capture_time));
+  for (Message& message : messages) {
+    if (message.bytes.size() < kCommonHeadSize) [[unlikely]] {
+      message.place = place_of_flow(flow);
+      continue;
+    }
+    const std::byte* const p = message.bytes.data();
+    message.source_time = flow.clock.utc(load_time(p + 5), datagram.capture_time);
+    message.place = table.place(core::load_be<uint16_t>(p + 1), symbol_of(message.bytes));
   }
-}
-
-Message Itch50Decoder::read(Bytes message, LocateTable& table, Flow& flow, core::Nanos capture_time) const {
-  if (message.size() < kCommonHeadSize) return {message, {}, place_of_flow(flow)};
-  const auto locate = core::load_be<uint16_t>(message.data() + 1);
-  const core::Nanos time = flow.clock.utc(load_time(message.data() + 5), capture_time);
-  const size_t symbol_at = is_itch50_message(message) ? itch50_type(message[0]).symbol_at : 0;
-  return {message, time, symbol_at > 0 ? table.place(locate, message.data() + symbol_at) : table.place(locate)};
 }
 
 std::string Itch50Decoder::session_text(const SessionId& session) const { return mold_session_text(session); }

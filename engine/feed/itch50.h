@@ -25,13 +25,11 @@ class Itch50Decoder final : public Decoder {
   Itch50Decoder(std::string_view feed, TopicBook& book)
       : Decoder(Protocol::kItch50, feed, book), tables_(this->feed(), book) {}
 
-  [[nodiscard]] Fit examine(Bytes payload, PacketHead& head) const override;
-  void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) override;
+  [[nodiscard]] Fit examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const override;
+  void decode(const Datagram& datagram, Flow& flow, std::span<Message> messages) override;
   [[nodiscard]] std::string session_text(const SessionId& session) const override;
 
  private:
-  [[nodiscard]] Message read(Bytes message, LocateTable& table, Flow& flow, core::Nanos capture_time) const;
-
   LocateTables tables_;
 };
 

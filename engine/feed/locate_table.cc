@@ -16,28 +16,8 @@ std::array<std::byte, 2> key_of(uint16_t locate) {
 
 }  // namespace
 
-LocateTable::Entry& LocateTable::entry(uint16_t locate) {
-  std::unique_ptr<Page>& page = pages_[locate / kPageSize];
-  if (!page) page = std::make_unique<Page>();
-  return (*page)[locate % kPageSize];
-}
-
-TopicPlace LocateTable::place(uint16_t locate) {
-  Entry& e = entry(locate);
-  if (!e.used) open(e, locate);
-  return e.place;
-}
-
-TopicPlace LocateTable::place(uint16_t locate, const std::byte* symbol) {
-  Entry& e = entry(locate);
-  const auto wanted = core::load_le<uint64_t>(symbol);
-  if (!e.used || e.symbol != wanted) name(e, locate, wanted);
-  return e.place;
-}
-
 void LocateTable::open(Entry& entry, uint16_t locate) {
-  entry.place = book_->unnamed(feed_, fmt::format_int(locate).c_str(), key_of(locate));
-  entry.used = true;
+  entry.go_to(book_->unnamed(feed_, fmt::format_int(locate).c_str(), key_of(locate)));
 }
 
 void LocateTable::name(Entry& entry, uint16_t locate, uint64_t symbol) {
@@ -46,12 +26,11 @@ void LocateTable::name(Entry& entry, uint16_t locate, uint64_t symbol) {
     return;
   }
   if (entry.used && entry.symbol == 0) {
-    entry.place = book_->name(entry.place, feed_, text_of(symbol));
+    entry.go_to(book_->name({entry.topic, entry.lane}, feed_, text_of(symbol)));
   } else {
-    entry.place = book_->symbol(feed_, text_of(symbol), key_of(locate));
+    entry.go_to(book_->symbol(feed_, text_of(symbol), key_of(locate)));
   }
   entry.symbol = symbol;
-  entry.used = true;
 }
 
 LocateTable& LocateTables::of(const SessionId& session) {

@@ -19,21 +19,42 @@ class LocateTable {
  public:
   LocateTable(std::string_view feed, TopicBook& book) : feed_(feed), book_(&book) {}
 
-  [[nodiscard]] TopicPlace place(uint16_t locate);
-  // `symbol` is 8 characters, padded with spaces. Blank symbols, and locate 0, which stands for no instrument, name
-  // nothing.
-  [[nodiscard]] TopicPlace place(uint16_t locate, const std::byte* symbol);
+  // `symbol`, where the message has one, is 8 characters as they stand in it, padded with spaces. Blank symbols, and
+  // locate 0, which stands for no instrument, name nothing.
+  [[nodiscard]] TopicPlace place(uint16_t locate, uint64_t symbol = 0) {
+    Entry& e = entry(locate);
+    const bool is_new = !e.used;
+    const bool is_renamed = (symbol != 0) & (symbol != e.symbol);  // no branch: nothing foretells which has a symbol
+    if (is_new | is_renamed) [[unlikely]] {
+      name(e, locate, symbol);
+    }
+    return {e.topic, e.lane};
+  }
 
  private:
   static constexpr size_t kPageSize = 256;
   struct Entry {
     uint64_t symbol = 0;  // as in the message; 0: not named yet
-    TopicPlace place;
+    core::TopicId topic{};
+    core::Lane lane{};
     bool used = false;
+
+    void go_to(TopicPlace place) {
+      topic = place.topic;
+      lane = place.lane;
+      used = true;
+    }
   };
+  static_assert(sizeof(Entry) == 16);  // a thousand of them stay in the nearest cache
   using Page = std::array<Entry, kPageSize>;
 
-  Entry& entry(uint16_t locate);
+  Entry& entry(uint16_t locate) {
+    std::unique_ptr<Page>& page = pages_[locate / kPageSize];
+    if (!page) [[unlikely]] {
+      page = std::make_unique<Page>();
+    }
+    return (*page)[locate % kPageSize];
+  }
   void open(Entry& entry, uint16_t locate);
   void name(Entry& entry, uint16_t locate, uint64_t symbol);
 

@@ -10,12 +10,13 @@ class RawDecoder final : public Decoder {
  public:
   RawDecoder(std::string_view feed, TopicBook& book) : Decoder(Protocol::kRaw, feed, book) {}
 
-  [[nodiscard]] Fit examine(Bytes, PacketHead& head) const override {
+  [[nodiscard]] Fit examine(Bytes payload, PacketHead& head, std::vector<Message>& messages) const override {
     head = {{}, 0, 1};
+    messages.assign(1, {.bytes = payload, .place = {}});
     return Fit::kFraming;
   }
-  void decode(const Datagram& datagram, Flow& flow, std::vector<Message>& messages) override {
-    messages.push_back({datagram.payload, {}, place_of_flow(flow)});
+  void decode(const Datagram&, Flow& flow, std::span<Message> messages) override {
+    messages.front().place = place_of_flow(flow);
   }
   [[nodiscard]] std::string session_text(const SessionId&) const override { return {}; }
 };

@@ -1,5 +1,7 @@
 #include "engine/tape/lane_writer.h"
 
+#include <algorithm>
+
 namespace tapedeck::tape {
 
 LaneWriter::LaneWriter(TapeId tape, Lane lane, const TapeOptions& options, const core::Clock& clock,
@@ -12,15 +14,8 @@ LaneWriter::LaneWriter(TapeId tape, Lane lane, const TapeOptions& options, const
       lane_(lane),
       block_(empty_block(Sequence(0))) {}
 
-core::Status LaneWriter::append(const Record& record) {
-  if (!block_.builder.fits(record.payload.size())) TD_TRY(flush());
-  if (block_.builder.empty()) TD_TRY(start_block());
-  note_topic(record.topic);
-  block_.builder.add(record);
-  return {};
-}
-
 core::Status LaneWriter::start_block() {
+  TD_TRY(flush());
   TD_TRY(block_writer_.check());
   block_started_ns_ = clock_.monotonic_ns();
   return {};
@@ -37,7 +32,7 @@ core::Status LaneWriter::flush() {
   core::Status pushed = block_writer_.push(block_);
   if (block_.lane != nullptr) return pushed;  // it was not taken
   block_ = empty_block(next);
-  ++block_number_;
+  std::fill(seen_in_block_.begin(), seen_in_block_.end(), false);
   return pushed;
 }
 

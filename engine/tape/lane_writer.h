@@ -13,7 +13,14 @@ class LaneWriter {
 
   // Records are accepted in order. After an error the record was not accepted, those before it are kept, and the next
   // call tries again.
-  [[nodiscard]] core::Status append(const Record& record);
+  [[nodiscard]] core::Status append(const Record& record) {
+    if (block_.builder.empty() || !block_.builder.fits(record.payload.size())) [[unlikely]] {
+      TD_TRY(start_block());
+    }
+    note_topic(record.topic);
+    block_.builder.add(record);
+    return {};
+  }
   // Gives the open block away, if its first record was appended at `older_than_ns` or before (monotonic).
   [[nodiscard]] core::Status flush(int64_t older_than_ns);
   // Gives the open block away.
@@ -26,10 +33,13 @@ class LaneWriter {
     if (topic.value >= seen_in_block_.size()) [[unlikely]] {
       seen_in_block_.resize(topic.value + 1);
     }
-    if (seen_in_block_[topic.value] == block_number_) return;
-    seen_in_block_[topic.value] = block_number_;
+    if (seen_in_block_[topic.value]) [[likely]] {
+      return;
+    }
+    seen_in_block_[topic.value] = true;
     block_.topics.push_back(topic);
   }
+  // Gives the open block away, if it has records, and starts the next one.
   [[nodiscard]] core::Status start_block();
   [[nodiscard]] FilledBlock empty_block(Sequence first_sequence);
 
@@ -39,10 +49,9 @@ class LaneWriter {
   LaneFile& file_;
   TapeId tape_;
   Lane lane_;
-  FilledBlock block_;                    // the open one
-  int64_t block_started_ns_ = 0;         // monotonic
-  uint32_t block_number_ = 1;            // in the lane, from 1
-  std::vector<uint32_t> seen_in_block_;  // by topic: the number of the last one; 0: none
+  FilledBlock block_;                // the open one
+  int64_t block_started_ns_ = 0;     // monotonic
+  std::vector<bool> seen_in_block_;  // by topic; bits, for the nearest cache has to hold those of all lanes
 };
 
 }  // namespace tapedeck::tape

@@ -40,7 +40,7 @@ class DemultiplexerTest : public ::testing::Test {
   ScratchTape tape_;
   TopicBook book_{tape_.writer()};
   std::optional<Demultiplexer> demultiplexer_{std::in_place, FeedOptions{}, book_};
-  std::optional<tape::Loss> gap_;
+  const tape::Loss* gap_ = nullptr;  // of the last packet
   uint64_t time_ = 100;
 };
 

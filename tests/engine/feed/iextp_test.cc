@@ -14,11 +14,11 @@ using wire::iex_message;
 
 class IexTpTest : public ::testing::Test {
  protected:
-  Fit examine(std::string_view payload) { return decoder_.examine(core::as_bytes(payload), head_); }
+  Fit examine(std::string_view payload) { return decoder_.examine(core::as_bytes(payload), head_, messages_); }
   std::vector<Message> decode(std::string_view payload) {
-    std::vector<Message> messages;
-    decoder_.decode({core::as_bytes(payload), core::Nanos(5)}, flow_, messages);
-    return messages;
+    EXPECT_GE(examine(payload), Fit::kFraming);
+    decoder_.decode({core::as_bytes(payload), core::Nanos(5)}, flow_, messages_);
+    return messages_;
   }
   std::string name_of(const Message& message) const { return tape_.name_of(message.place.topic); }
 
@@ -27,6 +27,7 @@ class IexTpTest : public ::testing::Test {
   IexTpDecoder decoder_{"iextp", book_};
   Flow flow_;
   PacketHead head_;
+  std::vector<Message> messages_;
   const std::string quote_ = iex_message('Q', 42, 77, "ZIEXT");
 };
 

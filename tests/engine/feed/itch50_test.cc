@@ -33,13 +33,13 @@ constexpr Specified kSpecification[] = {
 
 class Itch50Test : public ::testing::Test {
  protected:
-  Fit examine(std::string_view payload) { return decoder_.examine(core::as_bytes(payload), head_); }
+  Fit examine(std::string_view payload) { return decoder_.examine(core::as_bytes(payload), head_, messages_); }
 
   // The messages of a payload, which must outlive them.
   std::vector<Message> decode(std::string_view payload) {
-    std::vector<Message> messages;
-    decoder_.decode({core::as_bytes(payload), kCaptured}, flow_, messages);
-    return messages;
+    EXPECT_GE(examine(payload), Fit::kFraming);
+    decoder_.decode({core::as_bytes(payload), kCaptured}, flow_, messages_);
+    return messages_;
   }
   std::string name_of(const Message& message) const { return tape_.name_of(message.place.topic); }
 
@@ -48,6 +48,7 @@ class Itch50Test : public ::testing::Test {
   Itch50Decoder decoder_{"itch50", book_};
   Flow flow_;
   PacketHead head_;
+  std::vector<Message> messages_;
 };
 
 TEST_F(Itch50Test, KnowsEveryTypeByItsLength) {

@@ -12,8 +12,7 @@ namespace {
 class LocateTableTest : public ::testing::Test {
  protected:
   static TopicPlace named(LocateTable& table, uint16_t locate, std::string_view symbol) {
-    const std::string padded = wire::padded(symbol, 8);
-    return table.place(locate, core::as_bytes(padded).data());
+    return table.place(locate, core::load_le<uint64_t>(core::as_bytes(wire::padded(symbol, 8)).data()));
   }
   std::string name_of(TopicPlace place) const { return tape_.name_of(place.topic); }
 
