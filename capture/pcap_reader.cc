@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::capture {
 namespace {
 
@@ -14,7 +16,6 @@ constexpr uint16_t kVersionMinor = 4;
 constexpr uint32_t kLinkTypeMax = 0xffff;  // above it are flags, left to libpcap
 constexpr size_t kRecordHeadSize = 16;
 constexpr uint32_t kPacketBytesMax = 262'144;  // as libpcap has it: more is damage
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
 static_assert(ReadAhead::kRestBytesMax >= kRecordHeadSize + kPacketBytesMax);
 
 }  // namespace
@@ -55,7 +56,7 @@ PcapReader::Next PcapReader::next(CapturedPacket& packet) {
     if (!fill(kRecordHeadSize + size)) return stop(kRecordHeadSize + size, "packet");
     head = waiting_.data();
   }
-  packet = {core::Nanos(u32(head) * kNanosPerSecond + uint64_t{u32(head + 4)} * fraction_ns_),
+  packet = {core::Nanos(u32(head) * core::kSecond_ns + uint64_t{u32(head + 4)} * fraction_ns_),
             waiting_.subspan(kRecordHeadSize, std::min(size, packet_bytes_max_)), u32(head + 12)};
   waiting_ = waiting_.subspan(kRecordHeadSize + size);
   return Next::kPacket;

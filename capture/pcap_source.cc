@@ -7,17 +7,18 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::capture {
 namespace {
 
 constexpr size_t kFileBufferBytes = 1u << 18;
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
 
 // libpcap hands on 32-bit seconds as signed; they are not (they go to 2106).
 core::Nanos time_of(const pcap_pkthdr& header) {
   const auto seconds =
       header.ts.tv_sec < 0 ? static_cast<uint32_t>(header.ts.tv_sec) : static_cast<uint64_t>(header.ts.tv_sec);
-  return core::Nanos(seconds * kNanosPerSecond + static_cast<uint32_t>(header.ts.tv_usec));
+  return core::Nanos(seconds * core::kSecond_ns + static_cast<uint32_t>(header.ts.tv_usec));
 }
 
 }  // namespace

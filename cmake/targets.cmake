@@ -25,6 +25,13 @@ else()
   set(TAPEDECK_TEST_PROPERTIES TIMEOUT 300)
 endif()
 
+# Presets that join a target's sources (CMAKE_UNITY_BUILD) include .cc files, on purpose. Names in their anonymous
+# namespaces must therefore be unique in a target.
+function(tapedeck_joinable target)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
+endfunction()
+
 # tapedeck_library(NAME SOURCES a.cc b.cc LINK other...) makes the static library tapedeck_NAME, alias tapedeck::NAME.
 function(tapedeck_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
@@ -34,6 +41,7 @@ function(tapedeck_library name)
   target_compile_features(tapedeck_${name} PUBLIC cxx_std_20)
   target_link_libraries(tapedeck_${name} PUBLIC $<BUILD_INTERFACE:tapedeck_flags> ${ARG_LINK})
   set_target_properties(tapedeck_${name} PROPERTIES EXPORT_NAME ${name})
+  tapedeck_joinable(tapedeck_${name})
 endfunction()
 
 # tapedeck_program(NAME SOURCES ... LINK ...) makes an executable.
@@ -41,6 +49,7 @@ function(tapedeck_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tapedeck_flags ${ARG_LINK})
+  tapedeck_joinable(${name})
 endfunction()
 
 # tapedeck_unit_test(NAME SOURCES ... LINK ...) makes a GoogleTest program and one ctest test per TEST. Its sources find

@@ -5,7 +5,7 @@
 namespace tapedeck::replay {
 namespace {
 
-constexpr int64_t kHousekeeping_ns = 100'000'000;
+constexpr int64_t kSleepMax_ns = 100'000'000;
 
 }  // namespace
 
@@ -60,7 +60,7 @@ bool PacedPlayer::wait_until(int64_t deadline_ns, const std::function<void()>& k
     keep_house();
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns >= deadline_ns) return !stop_.requested();
-    if (!clock_.sleep_until(std::min(deadline_ns, now_ns + kHousekeeping_ns), stop_)) return false;
+    if (!clock_.sleep_until(std::min(deadline_ns, now_ns + kSleepMax_ns), stop_)) return false;
   }
 }
 

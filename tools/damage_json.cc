@@ -4,7 +4,7 @@
 
 namespace tapedeck::tools {
 
-nlohmann::ordered_json to_json(const tape::DamageReport& damage) {
+nlohmann::ordered_json damage_json(const tape::DamageReport& damage) {
   return {{"file", damage.file.string()},
           {"offset", damage.offset},
           {"size", damage.size},

@@ -7,6 +7,6 @@
 
 namespace tapedeck::tools {
 
-[[nodiscard]] nlohmann::ordered_json to_json(const tape::DamageReport& damage);
+[[nodiscard]] nlohmann::ordered_json damage_json(const tape::DamageReport& damage);
 
 }  // namespace tapedeck::tools

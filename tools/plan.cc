@@ -27,10 +27,10 @@ struct PlanOptions {
   bool toml = false;
 };
 
-constexpr std::pair<const char*, topology::Role> kRoles[] = {{"publisher", topology::Role::kPublisher},
-                                                             {"subscriber", topology::Role::kSubscriber},
-                                                             {"both", topology::Role::kBoth},
-                                                             {"capture", topology::Role::kCapture}};
+constexpr std::pair<const char*, topology::Role> kPlanRoles[] = {{"publisher", topology::Role::kPublisher},
+                                                                 {"subscriber", topology::Role::kSubscriber},
+                                                                 {"both", topology::Role::kBoth},
+                                                                 {"capture", topology::Role::kCapture}};
 
 // An empty text leaves `out` to the plan file.
 core::Status read_count(const std::string& text, const char* option, std::optional<unsigned>& out) {
@@ -64,7 +64,7 @@ core::Result<topology::PlanRequest> make_request(const PlanOptions& options, con
   if (!options.file.empty()) {
     TD_ASSIGN(request, topology::read_plan_file(options.file));
   }
-  for (const auto& [name, role] : kRoles) {
+  for (const auto& [name, role] : kPlanRoles) {
     if (options.role == name) request.role = role;
   }
   TD_TRY(read_count(options.shards, "--shards", request.shards));

@@ -34,7 +34,7 @@ void print_json(const std::string& tape, const tape::Recovery& result) {
   for (const tape::Repair& repair : result.repairs) {
     json["repairs"].push_back({{"file", repair.file.string()}, {"what", repair.what}});
   }
-  for (const tape::DamageReport& part : result.damage) json["damage"].push_back(to_json(part));
+  for (const tape::DamageReport& part : result.damage) json["damage"].push_back(damage_json(part));
   fmt::print("{}\n", json.dump(2));
 }
 

@@ -28,7 +28,7 @@ void print_json(const tape::Verification& result) {
                {"records_lost", result.records_lost},
                {"digest", tape::tape_digest(result.digests)},
                {"damage", Json::array()}};
-  for (const tape::DamageReport& part : result.damage) json["damage"].push_back(to_json(part));
+  for (const tape::DamageReport& part : result.damage) json["damage"].push_back(damage_json(part));
   fmt::print("{}\n", json.dump(2));
 }
 

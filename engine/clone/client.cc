@@ -6,15 +6,16 @@
 #include <algorithm>
 #include <future>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::clone {
 namespace {
 
-constexpr int64_t kMillisecond_ns = 1'000'000;
-constexpr int64_t kLook_ns = 100 * kMillisecond_ns;
-constexpr int64_t kBackOff_ns = 10 * kMillisecond_ns;
-constexpr int64_t kBackOffMax_ns = 2'000 * kMillisecond_ns;
+constexpr int64_t kLook_ns = 100 * core::kMillisecond_ns;
+constexpr int64_t kBackOff_ns = 10 * core::kMillisecond_ns;
+constexpr int64_t kBackOffMax_ns = 2'000 * core::kMillisecond_ns;
 constexpr int64_t kPatience = 6;  // times the silence, with a server that lives but gives no snapshot
-constexpr int kMessagesATurn = 1'000;
+constexpr int kReceivedATurn = 1'000;
 constexpr size_t kHeldMax = 200'000;  // beyond that they wait at the socket
 
 }  // namespace
@@ -239,7 +240,7 @@ void Client::take_updates() {
 
 void Client::take_published() {
   Frames frames;
-  for (int i = 0; i < kMessagesATurn && phase_ != Phase::kFetching && frames.receive(link_->updates()); ++i) {
+  for (int i = 0; i < kReceivedATurn && phase_ != Phase::kFetching && frames.receive(link_->updates()); ++i) {
     busy_ = true;
     on_published(frames);
   }
@@ -336,7 +337,7 @@ void Client::ask() {
 void Client::take_snapshot() {
   Frames frames;
   Message message;
-  for (int i = 0; i < kMessagesATurn && phase_ == Phase::kFetching && frames.receive(link_->snapshot()); ++i) {
+  for (int i = 0; i < kReceivedATurn && phase_ == Phase::kFetching && frames.receive(link_->snapshot()); ++i) {
     busy_ = true;
     heard_ns_ = progress_ns_ = now_ns_;
     if (decode(frames.bytes(), message) == Fault::kNone) {

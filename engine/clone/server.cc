@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::clone {
 namespace {
 
-constexpr int64_t kMillisecond_ns = 1'000'000;
-constexpr int64_t kSecond_ns = 1'000'000'000;
-constexpr int64_t kPromptBeat_ns = 10 * kMillisecond_ns;
+constexpr int64_t kPromptBeat_ns = 10 * core::kMillisecond_ns;
 constexpr int64_t kPromptBeatShare = 100;  // prompt heartbeats take a hundredth of the time at most
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
@@ -103,9 +103,9 @@ void Server::run(const core::StopFlag& stop) {
 
 void Server::wait(int64_t now_ns) {
   const int64_t next_ns = std::min({next_beat_ns_, store_.next_expiry_ns(), snapshots_.next_send_ns(now_ns),
-                                    now_ns + transport::kPollInterval.count() * kMillisecond_ns});
-  const std::chrono::milliseconds timeout((std::max<int64_t>(next_ns - now_ns, 0) + kMillisecond_ns - 1) /
-                                          kMillisecond_ns);
+                                    now_ns + transport::kPollInterval.count() * core::kMillisecond_ns});
+  const std::chrono::milliseconds timeout((std::max<int64_t>(next_ns - now_ns, 0) + core::kMillisecond_ns - 1) /
+                                          core::kMillisecond_ns);
   std::array<zmq::pollitem_t, 3> items = {{{publisher_.handle(), 0, ZMQ_POLLIN, 0},
                                            {collector_.handle(), 0, ZMQ_POLLIN, 0},
                                            {snapshots_.socket().handle(), 0, ZMQ_POLLIN, 0}}};
@@ -180,7 +180,7 @@ void Server::refuse(std::string_view uuid, std::string_view why, int64_t now_ns)
 
 // Everybody gets it, so there is a limit; who hears nothing sends again.
 void Server::answer(std::string_view uuid, const std::string& property, int64_t now_ns) {
-  if (now_ns - answers_since_ns_ >= kSecond_ns) {
+  if (now_ns - answers_since_ns_ >= core::kSecond_ns) {
     answers_since_ns_ = now_ns;
     answers_ = 0;
   }
@@ -203,7 +203,7 @@ void Server::beat(int64_t now_ns) {
   publish_heartbeat({}, {});
   const int64_t cost_ns = clock_.monotonic_ns() - now_ns;
   next_prompt_beat_ns_ = now_ns + std::max(kPromptBeat_ns, kPromptBeatShare * cost_ns);
-  next_beat_ns_ = now_ns + kSecond_ns;
+  next_beat_ns_ = now_ns + core::kSecond_ns;
 }
 
 void Server::publish_heartbeat(std::string_view uuid, const std::string& more) {

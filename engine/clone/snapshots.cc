@@ -7,10 +7,10 @@
 namespace tapedeck::clone {
 namespace {
 
-constexpr size_t kStreams = 128;         // at a time
-constexpr int kMessagesAtATime = 1'000;  // in the queue of a client's connection
-constexpr int kMessagesATurn = 256;      // between two looks at the updates
-constexpr int kMessagesAStream = 64;     // then it is the next client's turn
+constexpr size_t kStreams = 128;            // at a time
+constexpr int kMessagesAtATime = 1'000;     // in the queue of a client's connection
+constexpr int kMessagesBetweenLooks = 256;  // between two looks at the updates
+constexpr int kMessagesAStream = 64;        // then it is the next client's turn
 constexpr int kRequestsATurn = 1'000;
 constexpr int64_t kRetry_ns = 1'000'000;  // when all clients' queues are full
 constexpr int64_t kStall_ns = 5'000'000'000;
@@ -79,7 +79,7 @@ void Snapshots::send(const Store& store, int64_t now_ns) {
   start_due(store, now_ns);
   blocked_ = false;
   size_t blocked = 0;
-  for (int sent = 0; sent < kMessagesATurn && blocked < streams_.size(); sent += kMessagesAStream) {
+  for (int sent = 0; sent < kMessagesBetweenLooks && blocked < streams_.size(); sent += kMessagesAStream) {
     const Progress progress = advance(streams_.front(), now_ns);
     if (progress == Progress::kOver) {
       identities_.erase(streams_.front().identity);

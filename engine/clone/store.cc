@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-namespace tapedeck::clone {
+#include "engine/core/durations.h"
 
-constexpr int64_t kSecond_ns = 1'000'000'000;
+namespace tapedeck::clone {
 
 // They are random: any eight of their bytes are a hash.
 size_t Store::UuidHash::operator()(const Uuid& uuid) const {
@@ -51,7 +51,7 @@ Store::Verdict Store::apply(const Message& set, int64_t ttl_s, int64_t now_ns) {
     table_.set(std::make_shared<Entry>(Entry{std::string(set.key), std::string(set.value), sequence_}));
   }
   clear_expiry(set.key);
-  if (!erases && ttl_s > 0) set_expiry(set.key, now_ns + ttl_s * kSecond_ns);
+  if (!erases && ttl_s > 0) set_expiry(set.key, now_ns + ttl_s * core::kSecond_ns);
   return Verdict::kApplied;
 }
 

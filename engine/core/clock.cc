@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <ctime>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::core {
 namespace {
 
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int64_t kStopCheck_ns = 50'000'000;
 
 int64_t read_clock_ns(clockid_t id) {
   timespec t{};
   clock_gettime(id, &t);
-  return t.tv_sec * kNanosPerSecond + t.tv_nsec;
+  return t.tv_sec * kSecond_ns + t.tv_nsec;
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ bool SystemClock::sleep_until(int64_t deadline_ns, const StopFlag& stop) const {
     const int64_t now_ns = monotonic_ns();
     if (now_ns >= deadline_ns) return true;
     const int64_t until_ns = std::min(deadline_ns, now_ns + kStopCheck_ns);
-    const timespec until{until_ns / kNanosPerSecond, until_ns % kNanosPerSecond};
+    const timespec until{until_ns / kSecond_ns, until_ns % kSecond_ns};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
   }
 }

@@ -26,7 +26,8 @@ std::byte* map(size_t size, size_t alignment) {
       mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   auto* const start = static_cast<std::byte*>(memory);
-  std::byte* const begin = reinterpret_cast<std::byte*>(align_up(reinterpret_cast<uintptr_t>(start), alignment));
+  const auto address = reinterpret_cast<uintptr_t>(start);
+  std::byte* const begin = start + (align_up(address, alignment) - address);
   unmap(start, begin);
   unmap(begin + size, start + reserved);
   return begin;

@@ -10,12 +10,12 @@
 #include <span>
 #include <utility>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::core {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
-
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -40,14 +40,14 @@ struct Unit {
 };
 
 constexpr Unit kDurationUnits[] = {
-    {"", kNanosPerSecond},
+    {"", kSecond_ns},
     {"ns", 1},
     {"us", 1'000},
     {"ms", 1'000'000},
-    {"s", kNanosPerSecond},
-    {"m", 60 * kNanosPerSecond},
-    {"h", 3'600 * kNanosPerSecond},
-    {"d", 86'400 * kNanosPerSecond},
+    {"s", kSecond_ns},
+    {"m", 60 * kSecond_ns},
+    {"h", 3'600 * kSecond_ns},
+    {"d", 86'400 * kSecond_ns},
 };
 constexpr Unit kByteUnits[] = {
     {"", 1},        {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"k", 1 << 10},
@@ -226,7 +226,7 @@ Part<Nanos> parse_rfc3339(std::string_view text) {
     seconds += time_of_day_s - offset_s;
   }
   if (seconds < 0) return Wrong("it is before 1970");
-  return Nanos(static_cast<uint64_t>(seconds) * kNanosPerSecond + fraction_ns);
+  return Nanos(static_cast<uint64_t>(seconds) * kSecond_ns + fraction_ns);
 }
 
 Part<Nanos> parse_nanoseconds(std::string_view digits) {
@@ -255,8 +255,8 @@ std::string format_length(uint64_t ns) {
   if (ns < 999'500) return fmt::format("{} us", three_digits(value / 1e3));
   if (ns < 999'500'000) return fmt::format("{} ms", three_digits(value / 1e6));
   if (ns < 59'950'000'000) return fmt::format("{} s", three_digits(value / 1e9));
-  const auto rounded = [ns](uint64_t unit_s) { return (ns / kNanosPerSecond + unit_s / 2) / unit_s; };
-  const uint64_t seconds = (ns + kNanosPerSecond / 2) / kNanosPerSecond;
+  const auto rounded = [ns](uint64_t unit_s) { return (ns / kSecond_ns + unit_s / 2) / unit_s; };
+  const uint64_t seconds = (ns + kSecond_ns / 2) / kSecond_ns;
   if (seconds < 3'600) return format_pair(seconds, 60, "min", "s");
   if (rounded(60) < 24 * 60) return format_pair(rounded(60), 60, "h", "min");
   return format_pair(rounded(3'600), 24, "d", "h");
@@ -305,13 +305,13 @@ Result<Nanos> parse_time(std::string_view text) {
 }
 
 std::string format_time(Nanos time) {
-  const std::chrono::sys_seconds seconds{std::chrono::seconds(time.value / kNanosPerSecond)};
+  const std::chrono::sys_seconds seconds{std::chrono::seconds(time.value / kSecond_ns)};
   const auto midnight = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date{midnight};
   const std::chrono::hh_mm_ss clock{seconds - midnight};
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), time.value % kNanosPerSecond);
+                     clock.minutes().count(), clock.seconds().count(), time.value % kSecond_ns);
 }
 
 std::string format_duration(int64_t duration_ns) {

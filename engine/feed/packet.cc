@@ -91,15 +91,15 @@ Skip read_ipv6_payload(const Frame& frame, size_t at, size_t end, uint8_t next, 
 }
 
 Skip read_ipv6(const Frame& frame, size_t at, UdpPacket& packet) {
-  constexpr size_t kHeadSize = 40;
-  if (frame.left(at) < kHeadSize) return frame.too_short();
+  constexpr size_t kIpv6HeadSize = 40;
+  if (frame.left(at) < kIpv6HeadSize) return frame.too_short();
   if (frame.u8(at) >> 4 != 6) return Skip::kMalformed;
   size_t size = frame.u16(at + 4);
-  if (size == 0) size = frame.original_size - at - kHeadSize;  // a jumbogram, or offload
+  if (size == 0) size = frame.original_size - at - kIpv6HeadSize;  // a jumbogram, or offload
   packet.flow.ip_version = 6;
   std::memcpy(packet.flow.source.data(), frame.at(at + 8), 16);
   std::memcpy(packet.flow.destination.data(), frame.at(at + 24), 16);
-  return read_ipv6_payload(frame, at + kHeadSize, at + kHeadSize + size, frame.u8(at + 6), packet);
+  return read_ipv6_payload(frame, at + kIpv6HeadSize, at + kIpv6HeadSize + size, frame.u8(at + 6), packet);
 }
 
 // `at` is the place of the EtherType, `next` that of what it announces.

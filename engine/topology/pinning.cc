@@ -15,13 +15,13 @@
 namespace tapedeck::topology {
 namespace {
 
-constexpr unsigned kCpusMax = 1u << 16;
+constexpr unsigned kPinnableCpus = 1u << 16;
 constexpr unsigned kNodesMax = 1024;  // of Linux
 constexpr unsigned kLongBits = sizeof(unsigned long) * CHAR_BIT;
 
 // All of these give 0 or an error number.
 int run_on(unsigned cpu) {
-  if (cpu >= kCpusMax) return EINVAL;
+  if (cpu >= kPinnableCpus) return EINVAL;
   std::vector<unsigned long> mask(cpu / kLongBits + 1);
   mask.back() = 1ul << (cpu % kLongBits);
   return sched_setaffinity(0, mask.size() * sizeof(unsigned long), reinterpret_cast<const cpu_set_t*>(mask.data())) == 0

@@ -27,10 +27,10 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr size_t kBatches = 8;            // under way to the network
-constexpr int kReceivedWaiting = 8192;    // messages
-constexpr uint64_t kRateMax = 2'147'000;  // kbit/s: libzmq computes bits per second in an int
-constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
+constexpr size_t kBatches = 8;                // under way to the network
+constexpr int kReceivedWaiting = 8192;        // messages
+constexpr uint64_t kRateMax = 2'147'000;      // kbit/s: libzmq computes bits per second in an int
+constexpr int64_t kSendBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
 constexpr std::chrono::milliseconds kThreadPoll{100};
 constexpr int kUnansweredMax = 8;
 constexpr int64_t kLingerMax_ns = 2'000'000'000;
@@ -41,7 +41,7 @@ constexpr int kOpenPolls = 1000;
 // OpenPGM leaves so many bytes of each packet free for options of fragments, of which libzmq makes none.
 constexpr unsigned kReservedForFragments = 20;
 constexpr unsigned kTpduMax = 65'535;
-constexpr unsigned kPgmHeaders = 64;  // bytes of a packet that are not a message's
+constexpr unsigned kPacketHeaders = 64;  // bytes of a packet that are not a message's
 
 const core::StopFlag kNeverStops;
 
@@ -206,12 +206,12 @@ class Pace {
  public:
   explicit Pace(const MulticastSettings& settings)
       : ns_per_byte_(8e9 / static_cast<double>(settings.rate_bit_per_s) * settings.mtu_bytes /
-                     (settings.mtu_bytes - kPgmHeaders)) {}
+                     (settings.mtu_bytes - kPacketHeaders)) {}
 
   void wait_for_turn(size_t bytes) {
     const core::Clock& clock = core::system_clock();
     const int64_t now_ns = clock.monotonic_ns();
-    next_ns_ = std::max(next_ns_, now_ns - kBurst_ns);
+    next_ns_ = std::max(next_ns_, now_ns - kSendBurst_ns);
     if (next_ns_ > now_ns) clock.sleep_until(next_ns_, kNeverStops);
     next_ns_ += static_cast<int64_t>(static_cast<double>(bytes) * ns_per_byte_);
   }

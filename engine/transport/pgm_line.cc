@@ -13,9 +13,9 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr size_t kPartsMax = 1024;           // that the system takes at once (IOV_MAX)
-constexpr uint64_t kWindowMax = 8u << 20;    // bytes
-constexpr uint64_t kUnderWayMax = 2u << 20;  // bytes in the child and in the socket to it, about
+constexpr size_t kPartsMax = 1024;                // that the system takes at once (IOV_MAX)
+constexpr uint64_t kReceiveWindowMax = 8u << 20;  // bytes
+constexpr uint64_t kUnderWayMax = 2u << 20;       // bytes in the child and in the socket to it, about
 constexpr int64_t kFinishMin_ns = 5'000'000'000;
 constexpr int64_t kFinishMax_ns = 60'000'000'000;
 constexpr int kPoll_ms = static_cast<int>(kPollInterval.count());
@@ -152,7 +152,7 @@ core::Status PgmReceiver::rejoin() {
   return child_.replace();
 }
 
-size_t PgmReceiver::window_bytes() const { return std::min(settings_.window_bytes / 2, kWindowMax); }
+size_t PgmReceiver::window_bytes() const { return std::min(settings_.window_bytes / 2, kReceiveWindowMax); }
 
 core::Result<std::unique_ptr<PgmSender>> make_pgm_sender(const MulticastSettings& settings, core::Notices& notices) {
   auto sender = std::make_unique<PgmSender>(settings, notices);

@@ -44,7 +44,7 @@ core::Status lend_listener(zmq::socket_t& socket, const Endpoint& endpoint) {
   return {};
 }
 
-core::Result<std::string> address_of(const std::string& name_or_address) {
+core::Result<std::string> nic_address(const std::string& name_or_address) {
   TD_ASSIGN(const topology::Nic nic, find_nic(name_or_address));
   return ipv4_of(nic, name_or_address);
 }
@@ -52,7 +52,7 @@ core::Result<std::string> address_of(const std::string& name_or_address) {
 // What to bind for an endpoint that names an interface.
 core::Result<Endpoint> on_its_nic(Endpoint endpoint) {
   if (endpoint.nic.empty()) return endpoint;
-  TD_ASSIGN(const std::string address, address_of(endpoint.nic));
+  TD_ASSIGN(const std::string address, nic_address(endpoint.nic));
   if (endpoint.host != "*" && endpoint.host != address) {
     return core::fail_with(core::ExitCode::kUsage, "cannot bind {}: {} has the address {}; use tcp://*:{}@{}",
                            endpoint.text(), endpoint.nic, address, endpoint.port, endpoint.nic);
@@ -100,7 +100,7 @@ core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& asked) {
 
 core::Status connect(zmq::socket_t& socket, const Endpoint& endpoint) {
   if (endpoint.nic.empty()) return connect(socket, endpoint.text());
-  TD_ASSIGN(const std::string source, address_of(endpoint.nic));
+  TD_ASSIGN(const std::string source, nic_address(endpoint.nic));
   return connect(socket, fmt::format("tcp://{}:0;{}:{}", source, endpoint.host, endpoint.port));
 }
 
@@ -153,12 +153,12 @@ void keep_message_memory() {
 }
 
 std::string reachable(const std::string& session_endpoint, const Endpoint& data) {
-  constexpr std::string_view kTcp = "tcp://";
-  if (data.scheme != Scheme::kTcp || !session_endpoint.starts_with(kTcp)) return session_endpoint;
+  constexpr std::string_view kScheme = "tcp://";
+  if (data.scheme != Scheme::kTcp || !session_endpoint.starts_with(kScheme)) return session_endpoint;
   const size_t colon = session_endpoint.rfind(':');
-  const std::string host = session_endpoint.substr(kTcp.size(), colon - kTcp.size());
+  const std::string host = session_endpoint.substr(kScheme.size(), colon - kScheme.size());
   if (host != "*" && host != "0.0.0.0" && host != "[::]") return session_endpoint;
-  return fmt::format("{}{}{}", kTcp, data.host, session_endpoint.substr(colon));
+  return fmt::format("{}{}{}", kScheme, data.host, session_endpoint.substr(colon));
 }
 
 }  // namespace tapedeck::transport

@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr uint64_t kSecond_ns = 1'000'000'000;
-constexpr uint64_t kTime = 1'503'412'345'123'456'789;
+constexpr uint64_t kPacketTime = 1'503'412'345'123'456'789;
 
 class PcapSourceTest : public ::testing::Test {
  protected:
@@ -80,16 +80,17 @@ class PcapSourceTest : public ::testing::Test {
     EXPECT_EQ(contents.error, "") << what;
     EXPECT_EQ(contents.damage, "") << what;
     ASSERT_EQ(contents.packets.size(), 3u) << what;
-    EXPECT_EQ(contents.packets[0].time_ns, kTime / unit_ns * unit_ns) << what;
+    EXPECT_EQ(contents.packets[0].time_ns, kPacketTime / unit_ns * unit_ns) << what;
     EXPECT_EQ(contents.packets[0].bytes, "first") << what;
-    EXPECT_EQ(contents.packets[1].time_ns, (kTime - 5000) / unit_ns * unit_ns) << what << ": clocks step back";
+    EXPECT_EQ(contents.packets[1].time_ns, (kPacketTime - 5000) / unit_ns * unit_ns) << what << ": clocks step back";
     EXPECT_EQ(contents.packets[1].bytes, "") << what;
     EXPECT_EQ(contents.packets[2].bytes, "third") << what;
     EXPECT_EQ(contents.packets[2].original_size, 90u) << what;
   }
 
   ScratchFolder folder_;
-  const std::vector<FilePacket> packets_ = {{kTime, "first"}, {kTime - 5000, ""}, {kTime + 9, "third", 90}};
+  const std::vector<FilePacket> packets_ = {
+      {kPacketTime, "first"}, {kPacketTime - 5000, ""}, {kPacketTime + 9, "third", 90}};
 };
 
 TEST_F(PcapSourceTest, ReadsPcapInBothByteOrdersAndResolutions) {
@@ -151,7 +152,8 @@ TEST_F(PcapSourceTest, CutsPacketsToTheSnapLengthAsLibpcapDoes) {
 
 TEST_F(PcapSourceTest, TakesPacketsOfAnySizeThatLibpcapTakes) {
   for (const size_t size : {262'143, 262'144, 262'145}) {
-    const std::vector<FilePacket> packets = {{kTime, "small"}, {kTime, std::string(size, 'x')}, {kTime, "last"}};
+    const std::vector<FilePacket> packets = {
+        {kPacketTime, "small"}, {kPacketTime, std::string(size, 'x')}, {kPacketTime, "last"}};
     expect_what_libpcap_gives(pcap_file(packets, {.snap_length = 0}), std::to_string(size));
   }
 }
@@ -160,7 +162,7 @@ TEST_F(PcapSourceTest, LeavesRareFormsOfPcapToLibpcap) {
   expect_what_libpcap_gives(pcap_file(packets_, {.version_minor = 3}), "version 2.3, which may swap the lengths");
   expect_what_libpcap_gives(pcap_file(packets_, {.version_minor = 5}), "version 2.5, which there is not");
   expect_what_libpcap_gives(pcap_file(packets_, {.link_type = 0x2400'0001}), "link type with the length of checksums");
-  std::string patched = pcap_file({{kTime, "first"}}, {.nanoseconds = false});
+  std::string patched = pcap_file({{kPacketTime, "first"}}, {.nanoseconds = false});
   patched.replace(0, 4, "\x34\xcd\xb2\xa1");
   patched.insert(24 + 16, std::string(8, '\0'));
   expect_what_libpcap_gives(patched, "a patched form, whose records have longer headers");
@@ -204,7 +206,7 @@ TEST_F(PcapSourceTest, StopsAtADamagedRecordHeaderAndSaysSo) {
 
 TEST_F(PcapSourceTest, SaysThatTheGzipDataAreCut) {
   std::vector<FilePacket> packets;
-  for (uint64_t n = 0; n < 1000; ++n) packets.push_back({kTime + n * n * 7919, std::to_string(n * n * n)});
+  for (uint64_t n = 0; n < 1000; ++n) packets.push_back({kPacketTime + n * n * 7919, std::to_string(n * n * n)});
   const std::string packed = gzip(pcap_file(packets));
   const Contents contents = read(packed.substr(0, packed.size() / 2));
   EXPECT_THAT(contents.damage, HasSubstr("gzip data"));

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr auto kReplayDeadline = std::chrono::seconds(30);
 
 class ReplayTest : public tape::TapeTest {
  protected:
@@ -22,7 +22,7 @@ class ReplayTest : public tape::TapeTest {
   // Runs it with a deadline.
   core::Result<Report> play() {
     auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
-    if (result.wait_for(kDeadline) != std::future_status::ready) {
+    if (result.wait_for(kReplayDeadline) != std::future_status::ready) {
       ADD_FAILURE() << "the replay did not end";
       stop_.request();
     }
@@ -85,7 +85,7 @@ TEST_F(ReplayTest, TheStopFlagEndsOneThatWouldTakeForEver) {
   auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
   EXPECT_EQ(result.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
   stop_.request();
-  ASSERT_EQ(result.wait_for(kDeadline), std::future_status::ready);
+  ASSERT_EQ(result.wait_for(kReplayDeadline), std::future_status::ready);
   EXPECT_EQ(exit_code(*result.get(), 0), core::ExitCode::kInterrupted);
 }
 
@@ -161,7 +161,7 @@ TEST_F(ReplayTest, AStoppedReplayOfShardsEndsThoughSomeNeverStarted) {
   options_.shards = 2;
   auto result = std::async(std::launch::async, [this] { return run(options_, stop_, {}); });
   stop_.request();
-  ASSERT_EQ(result.wait_for(kDeadline), std::future_status::ready);
+  ASSERT_EQ(result.wait_for(kReplayDeadline), std::future_status::ready);
   EXPECT_EQ(exit_code(*result.get(), 0), core::ExitCode::kInterrupted);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "engine/core/durations.h"
 #include "engine/tape/lane_of.h"
 #include "tools/synth/random.h"
 #include "tools/synth/zipf.h"
@@ -16,8 +17,7 @@ using core::Nanos;
 using core::Status;
 
 constexpr std::string_view kFeed = "fixed";
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
-constexpr uint64_t kStart_ns = 1'704'205'800 * kNanosPerSecond;  // 2024-01-02 09:30:00 New York, 14:30 UTC
+constexpr uint64_t kStart_ns = 1'704'205'800 * core::kSecond_ns;  // 2024-01-02 09:30:00 New York, 14:30 UTC
 
 Status check(const FixedTapeOptions& options) {
   if (options.payload_bytes < 1 || options.payload_bytes > tape::kPayloadBytesMax) {
@@ -30,9 +30,9 @@ Status check(const FixedTapeOptions& options) {
   if (!(options.zipf >= 0 && options.zipf <= Zipf::kExponentMax)) {
     return fail_with(ExitCode::kUsage, "--zipf {}: give an exponent from 0 to {}", options.zipf, Zipf::kExponentMax);
   }
-  if (options.mean_rate < 1 || options.mean_rate > kNanosPerSecond) {
+  if (options.mean_rate < 1 || options.mean_rate > core::kSecond_ns) {
     return fail_with(ExitCode::kUsage, "--mean-rate {}: give 1 to {} messages a second", options.mean_rate,
-                     kNanosPerSecond);
+                     core::kSecond_ns);
   }
   return {};
 }
@@ -75,8 +75,8 @@ class EvenTimes {
 
   Nanos next() {
     const Nanos now = now_;
-    now_ += kNanosPerSecond / rate_;
-    rest_ += kNanosPerSecond % rate_;
+    now_ += core::kSecond_ns / rate_;
+    rest_ += core::kSecond_ns % rate_;
     if (rest_ >= rate_) {
       rest_ -= rate_;
       now_ += 1;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/core/bytes.h"
+#include "engine/core/durations.h"
 #include "tools/synth/order_flow.h"
 #include "tools/synth/udp_pcap.h"
 
@@ -15,9 +16,8 @@ using core::ExitCode;
 using core::Nanos;
 using core::Status;
 
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
-constexpr uint64_t kMidnight_ns = 1'704'171'600 * kNanosPerSecond;  // 2024-01-02 00:00:00 New York, 05:00 UTC
-constexpr uint64_t kOpening_ns = 34'200 * kNanosPerSecond;          // 09:30:00, from midnight
+constexpr uint64_t kMidnight_ns = 1'704'171'600 * core::kSecond_ns;  // 2024-01-02 00:00:00 New York, 05:00 UTC
+constexpr uint64_t kOpening_ns = 34'200 * core::kSecond_ns;          // 09:30:00, from midnight
 constexpr uint64_t kLongestSession_s = 43'200;  // on average; leaves two and a half hours until midnight
 
 constexpr std::string_view kMoldSession = "SYNTH00001";
@@ -69,7 +69,7 @@ class Session {
  public:
   Session(UdpPcap pcap, const ItchPcapOptions& options, uint32_t symbols)
       : pcap_(std::move(pcap)), flow_({options.messages, symbols, options.zipf, options.seed}), random_(~options.seed) {
-    const uint64_t burst_interval = kMessagesPerBurst * kNanosPerSecond / options.mean_rate;
+    const uint64_t burst_interval = kMessagesPerBurst * core::kSecond_ns / options.mean_rate;
     mean_gap_ns_ = burst_interval - std::min(burst_interval, kMeanBurst_ns);
   }
 
@@ -141,8 +141,8 @@ Status Session::send_head(uint16_t count, uint64_t ready_ns) {
 }
 
 Status Session::heartbeats_until(uint64_t time_ns) {
-  while (time_ns - last_sent_ns_ > kNanosPerSecond) {
-    TD_TRY(send_head(kMoldHeartbeat, last_sent_ns_ + kNanosPerSecond));
+  while (time_ns - last_sent_ns_ > core::kSecond_ns) {
+    TD_TRY(send_head(kMoldHeartbeat, last_sent_ns_ + core::kSecond_ns));
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/core/bytes.h"
+#include "engine/core/durations.h"
 
 namespace tapedeck::synth {
 namespace {
@@ -13,7 +14,6 @@ using core::store_le;
 
 constexpr size_t kIpAt = 14;
 constexpr size_t kUdpAt = kIpAt + 20;
-constexpr uint64_t kNanosPerSecond = 1'000'000'000;
 
 constexpr std::array<uint8_t, 24> kFileHead = {0x4d, 0x3c, 0xb2, 0xa1,              // nanoseconds, little-endian
                                                2,    0,    4,    0,                 // version 2.4
@@ -79,8 +79,8 @@ core::Status UdpPcap::add(size_t payload_bytes, core::Nanos capture_time) {
   std::byte* const record = buffer_.data() + used_;
   std::byte* const frame = record + 16;
   const size_t frame_bytes = kFrameHeadBytes + payload_bytes;
-  store_le(record, static_cast<uint32_t>(capture_time.value / kNanosPerSecond));
-  store_le(record + 4, static_cast<uint32_t>(capture_time.value % kNanosPerSecond));
+  store_le(record, static_cast<uint32_t>(capture_time.value / core::kSecond_ns));
+  store_le(record + 4, static_cast<uint32_t>(capture_time.value % core::kSecond_ns));
   store_le(record + 8, static_cast<uint32_t>(frame_bytes));
   store_le(record + 12, static_cast<uint32_t>(frame_bytes));
   std::memcpy(frame, kFrameHead.data(), kFrameHead.size());

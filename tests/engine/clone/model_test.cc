@@ -13,11 +13,11 @@
 #include "engine/clone/replica.h"
 #include "engine/clone/store.h"
 #include "engine/clone/subtrees.h"
+#include "engine/core/durations.h"
 
 namespace tapedeck::clone {
 namespace {
 
-constexpr int64_t kSecond_ns = 1'000'000'000;
 const std::vector<std::string> kSubtrees = {"", "/a/", "/a/b/"};
 
 struct Frame5 {
@@ -128,7 +128,7 @@ class World {
       model_.table.erase(std::string(message.key));
     } else {
       model_.table[std::string(message.key)] = {std::string(message.value),
-                                                ttl_s > 0 ? now_ns_ + ttl_s * kSecond_ns : INT64_MAX};
+                                                ttl_s > 0 ? now_ns_ + ttl_s * core::kSecond_ns : INT64_MAX};
     }
     publish_update(message);
   }
@@ -149,7 +149,7 @@ class World {
     ASSERT_EQ(store_->apply({.key = "x", .uuid = last_uuid_, .value = "other"}, 0, now_ns_), Store::Verdict::kRepeated);
   }
   void pass_time() {
-    now_ns_ += static_cast<int64_t>(pick(2 * kSecond_ns));
+    now_ns_ += static_cast<int64_t>(pick(2 * core::kSecond_ns));
     while (const auto key = store_->expire(now_ns_)) {
       const auto found = model_.table.find(*key);
       ASSERT_NE(found, model_.table.end());

@@ -4,10 +4,11 @@
 
 #include <cstring>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::clone {
 namespace {
 
-constexpr int64_t kSecond_ns = 1'000'000'000;
 using Verdict = Store::Verdict;
 
 std::string value_of(const Store& store, std::string_view key) {
@@ -59,10 +60,10 @@ TEST(Store, LimitsHaveAnswersOfTheirOwn) {
 
 TEST(Store, AnEphemeralKeyGoesWhenItsTimeIsOver) {
   Store store({});
-  store.apply({.key = "a", .value = "1"}, 5, kSecond_ns);
-  EXPECT_EQ(store.next_expiry_ns(), 6 * kSecond_ns);
-  EXPECT_EQ(store.expire(6 * kSecond_ns - 1), std::nullopt);
-  EXPECT_EQ(store.expire(6 * kSecond_ns), "a");
+  store.apply({.key = "a", .value = "1"}, 5, core::kSecond_ns);
+  EXPECT_EQ(store.next_expiry_ns(), 6 * core::kSecond_ns);
+  EXPECT_EQ(store.expire(6 * core::kSecond_ns - 1), std::nullopt);
+  EXPECT_EQ(store.expire(6 * core::kSecond_ns), "a");
   EXPECT_EQ(store.sequence(), 2u);
   EXPECT_EQ(value_of(store, "a"), "none");
   EXPECT_EQ(store.next_expiry_ns(), INT64_MAX);
@@ -71,9 +72,9 @@ TEST(Store, AnEphemeralKeyGoesWhenItsTimeIsOver) {
 TEST(Store, AnUpdateRefreshesTheTimeOrEndsIt) {
   Store store({});
   store.apply({.key = "a", .value = "1"}, 5, 0);
-  store.apply({.key = "a", .value = "1"}, 5, 4 * kSecond_ns);
-  EXPECT_EQ(store.expire(5 * kSecond_ns), std::nullopt);
-  store.apply({.key = "a", .value = "2"}, 0, 5 * kSecond_ns);
+  store.apply({.key = "a", .value = "1"}, 5, 4 * core::kSecond_ns);
+  EXPECT_EQ(store.expire(5 * core::kSecond_ns), std::nullopt);
+  store.apply({.key = "a", .value = "2"}, 0, 5 * core::kSecond_ns);
   EXPECT_EQ(store.next_expiry_ns(), INT64_MAX);
   store.apply({.key = "b", .value = "2"}, 1, 0);
   store.apply({.key = "b", .value = {}}, 1, 0);

@@ -9,14 +9,14 @@
 namespace tapedeck::clone {
 namespace {
 
-using Model = std::map<std::string, std::string>;
+using Contents = std::map<std::string, std::string>;
 
 EntryPointer entry(std::string key, std::string value) {
   return std::make_shared<Entry>(Entry{std::move(key), std::move(value), 1});
 }
 
-Model contents(const Table& table, std::string_view subtree = {}) {
-  Model model;
+Contents contents(const Table& table, std::string_view subtree = {}) {
+  Contents model;
   std::string last;
   for (const EntryPointer& each : table.list(subtree)) {
     EXPECT_LT(last, each->key);
@@ -29,8 +29,8 @@ Model contents(const Table& table, std::string_view subtree = {}) {
 TEST(Table, HoldsWhatAMapHoldsAndSoDoItsVersions) {
   std::mt19937 random(7);
   Table table;
-  Model model;
-  std::vector<std::pair<Table, Model>> versions;
+  Contents model;
+  std::vector<std::pair<Table, Contents>> versions;
   for (int step = 0; step < 30'000; ++step) {
     const std::string key = fmt::format("/{}", random() % 3'000);
     if (random() % 3 == 0) {
@@ -52,8 +52,8 @@ TEST(Table, FindsAndListsOnlyWhatIsThere) {
   EXPECT_FALSE(table.erase("/a"));
   EXPECT_EQ(table.at("").next(), nullptr);
   for (const char* key : {"/a/", "/a/1", "/a/2", "/a0", "/b/1", "z"}) table.set(entry(key, key));
-  EXPECT_EQ(contents(table, "/a/"), (Model{{"/a/", "/a/"}, {"/a/1", "/a/1"}, {"/a/2", "/a/2"}}));
-  EXPECT_EQ(contents(table, "/c/"), Model{});
+  EXPECT_EQ(contents(table, "/a/"), (Contents{{"/a/", "/a/"}, {"/a/1", "/a/1"}, {"/a/2", "/a/2"}}));
+  EXPECT_EQ(contents(table, "/c/"), Contents{});
   EXPECT_EQ(table.find("/a/1")->value, "/a/1");
   EXPECT_EQ(table.find("/a/11"), nullptr);
   EXPECT_EQ(table.find("zz"), nullptr);
@@ -65,7 +65,7 @@ TEST(Table, IsEmptyAgainAfterItsLastKey) {
   EXPECT_TRUE(table.erase("a"));
   EXPECT_EQ(table.size(), 0u);
   EXPECT_TRUE(table.set(entry("b", "2")));
-  EXPECT_EQ(contents(table), (Model{{"b", "2"}}));
+  EXPECT_EQ(contents(table), (Contents{{"b", "2"}}));
 }
 
 TEST(Table, TheDigestTellsContentsAndNotHistory) {

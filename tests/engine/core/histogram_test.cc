@@ -11,7 +11,7 @@
 namespace tapedeck::core {
 namespace {
 
-constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kLargestValue = std::numeric_limits<uint64_t>::max();
 
 // Of all sizes alike, since each power of two is as likely as the others.
 std::vector<uint64_t> random_values(size_t count, uint64_t seed) {
@@ -25,7 +25,7 @@ std::vector<uint64_t> random_values(size_t count, uint64_t seed) {
 uint64_t as_recorded(uint64_t value) {
   Histogram histogram;
   histogram.record(value);
-  histogram.record(kLargest);
+  histogram.record(kLargestValue);
   return histogram.quantile(0.5);
 }
 
@@ -54,7 +54,7 @@ TEST(Histogram, RoundsUpByNoMoreThanOneSixtyFourth) {
 }
 
 TEST(Histogram, KeepsTheMaximumExactlyAndGivesNoQuantileAboveIt) {
-  for (const uint64_t value : {uint64_t{1}, uint64_t{1'000'003}, kLargest - 1, kLargest}) {
+  for (const uint64_t value : {uint64_t{1}, uint64_t{1'000'003}, kLargestValue - 1, kLargestValue}) {
     Histogram histogram;
     histogram.record(value);
     EXPECT_EQ(histogram.max(), value);
@@ -93,7 +93,7 @@ TEST(Histogram, CountsAnObservationAsOftenAsItIsTold) {
   Histogram histogram;
   histogram.record(10, 98);
   histogram.record(20, 2);
-  histogram.record(kLargest, 0);
+  histogram.record(kLargestValue, 0);
   EXPECT_EQ(histogram.count(), 100u);
   EXPECT_EQ(histogram.max(), 20u);
   EXPECT_EQ(histogram.quantile(0.98), 10u);

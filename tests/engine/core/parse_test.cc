@@ -6,15 +6,16 @@
 #include <limits>
 #include <random>
 
+#include "engine/core/durations.h"
+
 namespace tapedeck::core {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kUint64Max = std::numeric_limits<uint64_t>::max();
 constexpr int64_t kLongest_ns = std::numeric_limits<int64_t>::max();
-constexpr int64_t kSecond_ns = 1'000'000'000;
 
 // The value, or the sentence: a test that expects the one prints the other.
 template <class T>
@@ -102,9 +103,9 @@ TEST(ParseBytes, RoundsDownToWholeBytesButNotToNone) {
 }
 
 TEST(ParseBytes, TakesTheLargestAndRefusesMore) {
-  EXPECT_EQ(bytes("18446744073709551615"), kLargest);
+  EXPECT_EQ(bytes("18446744073709551615"), kUint64Max);
   EXPECT_FALSE(parse_bytes("18446744073709551616"));
-  EXPECT_EQ(bytes("17179869183G"), kLargest - (1u << 30) + 1);
+  EXPECT_EQ(bytes("17179869183G"), kUint64Max - (1u << 30) + 1);
   EXPECT_FALSE(parse_bytes("17179869184G"));
   EXPECT_THAT(error_of(parse_bytes(std::string(100, '9'))), HasSubstr("too many digits"));
   EXPECT_EQ(bytes(std::string(100, '0') + "1"), 1u);
@@ -131,7 +132,7 @@ TEST(ParseCount, TakesExponentsOfTen) {
   EXPECT_EQ(count("5000e-3"), 5u);
   EXPECT_EQ(count("1e3k"), 1'000'000u);
   EXPECT_EQ(count("0e9999999999"), 0u);
-  EXPECT_EQ(count("1.8446744073709551615e19"), kLargest);
+  EXPECT_EQ(count("1.8446744073709551615e19"), kUint64Max);
   EXPECT_FALSE(parse_count("1.8446744073709551616e19"));
   EXPECT_FALSE(parse_count("1e20"));
   EXPECT_FALSE(parse_count("1e9999999999999999999999"));
@@ -146,7 +147,7 @@ TEST(ParseCount, RefusesFractionsOfOne) {
 TEST(ParseTime, TakesDigitsForNanosecondsSince1970) {
   EXPECT_EQ(time_ns("0"), 0u);
   EXPECT_EQ(time_ns("1503412345000000000"), 1'503'412'345'000'000'000u);
-  EXPECT_EQ(time_ns("18446744073709551615"), kLargest);
+  EXPECT_EQ(time_ns("18446744073709551615"), kUint64Max);
   EXPECT_THAT(error_of(parse_time("18446744073709551616")), HasSubstr("more nanoseconds than 64 bits hold"));
 }
 
@@ -215,7 +216,7 @@ TEST(ParseTime, SaysWhatIsWrongAndWhatWasExpected) {
 TEST(FormatTime, GivesNineDigitsOfFractionInUtc) {
   EXPECT_EQ(format_time(Nanos(0)), "1970-01-01T00:00:00.000000000Z");
   EXPECT_EQ(format_time(Nanos(1'499'697'138'123'456'789)), "2017-07-10T14:32:18.123456789Z");
-  EXPECT_EQ(format_time(Nanos(kLargest)), "2554-07-21T23:34:33.709551615Z");
+  EXPECT_EQ(format_time(Nanos(kUint64Max)), "2554-07-21T23:34:33.709551615Z");
 }
 
 TEST(FormatTime, GivesWhatParseTimeReads) {
@@ -279,7 +280,7 @@ TEST(FormatBytes, GivesOneDigitAfterThePointUnlessItIsZero) {
   EXPECT_EQ(format_bytes(64u << 20), "64 MiB");
   EXPECT_EQ(format_bytes((1u << 20) - 1), "1 MiB");
   EXPECT_EQ(format_bytes(uint64_t{5} << 40), "5 TiB");
-  EXPECT_EQ(format_bytes(kLargest), "16 EiB");
+  EXPECT_EQ(format_bytes(kUint64Max), "16 EiB");
 }
 
 TEST(FormatCount, SeparatesThousands) {
@@ -287,7 +288,7 @@ TEST(FormatCount, SeparatesThousands) {
   EXPECT_EQ(format_count(999), "999");
   EXPECT_EQ(format_count(1'000), "1,000");
   EXPECT_EQ(format_count(40'715), "40,715");
-  EXPECT_EQ(format_count(kLargest), "18,446,744,073,709,551,615");
+  EXPECT_EQ(format_count(kUint64Max), "18,446,744,073,709,551,615");
 }
 
 TEST(FormatRate, GivesThreeDigits) {

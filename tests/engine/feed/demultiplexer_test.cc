@@ -139,15 +139,15 @@ TEST_F(DemultiplexerTest, SharesNamesBetweenTheTwoLinesOfAFeedButNotBetweenSessi
 }
 
 TEST_F(DemultiplexerTest, FindsMidnightAnewInEachSession) {
-  constexpr uint64_t kHour = 3'600'000'000'000;
+  constexpr uint64_t kHour_ns = 3'600'000'000'000;
   const auto time_of = [this](std::string_view session, uint64_t captured_ns, uint64_t time_of_day) {
     const std::string payload = mold(session, 1, {wire::itch_delete(7, time_of_day)});
     const UdpPacket packet{.flow = {}, .payload = core::as_bytes(payload), .cut = false};
     return demultiplexer_->accept(packet, core::Nanos(captured_ns)).messages[0].source_time;
   };
-  EXPECT_EQ(time_of("S1", 100 * kHour, 9 * kHour), core::Nanos(100 * kHour));
-  EXPECT_EQ(time_of("S1", 101 * kHour, 9 * kHour), core::Nanos(100 * kHour)) << "an hour late";
-  EXPECT_EQ(time_of("S2", 101 * kHour, 9 * kHour), core::Nanos(101 * kHour)) << "another zone";
+  EXPECT_EQ(time_of("S1", 100 * kHour_ns, 9 * kHour_ns), core::Nanos(100 * kHour_ns));
+  EXPECT_EQ(time_of("S1", 101 * kHour_ns, 9 * kHour_ns), core::Nanos(100 * kHour_ns)) << "an hour late";
+  EXPECT_EQ(time_of("S2", 101 * kHour_ns, 9 * kHour_ns), core::Nanos(101 * kHour_ns)) << "another zone";
 }
 
 TEST_F(DemultiplexerTest, DecodesByFramingAloneWhereTheProtocolIsForced) {

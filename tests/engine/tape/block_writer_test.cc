@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr TapeId kTape{7};
+constexpr TapeId kWrittenTape{7};
 
 // Is asked for the time whenever a segment is made: here with each block.
 class AskedClock final : public core::Clock {
@@ -35,11 +35,12 @@ class BlockWriterTest : public TapeTest, public ::testing::WithParamInterface<si
   BlockWriterTest() { topics_.add("T"); }
 
   LaneFile lane_file(const fs::path& directory, Lane lane) {
-    return {directory, kTape, lane, options_, topics_, clock_, syncer_};
+    return {directory, kWrittenTape, lane, options_, topics_, clock_, syncer_};
   }
 
   static FilledBlock block_of(LaneFile& lane, uint64_t first_sequence, uint64_t records) {
-    FilledBlock block{.lane = &lane, .builder = BlockBuilder(kTape, Lane(0), false, 4096), .topics = {TopicId(0)}};
+    FilledBlock block{
+        .lane = &lane, .builder = BlockBuilder(kWrittenTape, Lane(0), false, 4096), .topics = {TopicId(0)}};
     block.builder.start(lane.summary().lane, Sequence(first_sequence));
     for (uint64_t i = 0; i < records; ++i) block.builder.add({.ordinal = Ordinal(first_sequence + i)});
     return block;

@@ -11,7 +11,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string refusal(std::string_view text) {
+std::string refused_text(std::string_view text) {
   const auto request = parse_plan(text, "my.toml");
   EXPECT_FALSE(request) << text;
   if (request) return "";
@@ -62,19 +62,20 @@ thread = 5
 TEST(PlanFile, MayBeEmpty) { EXPECT_TRUE(parse_plan("", "my.toml")); }
 
 TEST(PlanFile, NamesTheLineOfWhatItCannotTake) {
-  EXPECT_EQ(refusal("shards = 2\nwork = 3"), "my.toml:2: nothing is called \"work\" here");
-  EXPECT_EQ(refusal("shards = -1"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
-  EXPECT_EQ(refusal("shards = 2.5"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
-  EXPECT_EQ(refusal("shards = 4294967296"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
-  EXPECT_THAT(refusal("role = \"box\""), HasSubstr("\"role\" must be \"publisher\", \"subscriber\", \"both\" or "));
-  EXPECT_THAT(refusal("nics = \"eth0\""), HasSubstr("\"nics\" must be a list of names"));
-  EXPECT_THAT(refusal("nics = [1]"), HasSubstr("\"nics\" must be a list of names"));
-  EXPECT_THAT(refusal("worker_cpus = [1, \"x\"]"), HasSubstr("a list of whole numbers"));
-  EXPECT_THAT(refusal("machine = 1"), HasSubstr("\"machine\" must be a table"));
-  EXPECT_EQ(refusal("[machine]\ncores = true"), "my.toml:2: \"cores\" must be a whole number");
-  EXPECT_THAT(refusal("publisher = [1]"), HasSubstr("\"publisher\" must be [[publisher]]"));
-  EXPECT_EQ(refusal("[[publisher]]\nreader = 1"), "my.toml:2: nothing is called \"reader\" here");
-  EXPECT_THAT(refusal("shards = \n"), StartsWith("my.toml:1: this is no TOML: "));
+  EXPECT_EQ(refused_text("shards = 2\nwork = 3"), "my.toml:2: nothing is called \"work\" here");
+  EXPECT_EQ(refused_text("shards = -1"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
+  EXPECT_EQ(refused_text("shards = 2.5"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
+  EXPECT_EQ(refused_text("shards = 4294967296"), "my.toml:1: \"shards\" must be a whole number or \"auto\"");
+  EXPECT_THAT(refused_text("role = \"box\""),
+              HasSubstr("\"role\" must be \"publisher\", \"subscriber\", \"both\" or "));
+  EXPECT_THAT(refused_text("nics = \"eth0\""), HasSubstr("\"nics\" must be a list of names"));
+  EXPECT_THAT(refused_text("nics = [1]"), HasSubstr("\"nics\" must be a list of names"));
+  EXPECT_THAT(refused_text("worker_cpus = [1, \"x\"]"), HasSubstr("a list of whole numbers"));
+  EXPECT_THAT(refused_text("machine = 1"), HasSubstr("\"machine\" must be a table"));
+  EXPECT_EQ(refused_text("[machine]\ncores = true"), "my.toml:2: \"cores\" must be a whole number");
+  EXPECT_THAT(refused_text("publisher = [1]"), HasSubstr("\"publisher\" must be [[publisher]]"));
+  EXPECT_EQ(refused_text("[[publisher]]\nreader = 1"), "my.toml:2: nothing is called \"reader\" here");
+  EXPECT_THAT(refused_text("shards = \n"), StartsWith("my.toml:1: this is no TOML: "));
 }
 
 TEST(PlanFile, ThatIsNotThereIsAnError) { EXPECT_FALSE(read_plan_file("/no/such/plan.toml")); }
