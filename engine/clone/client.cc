@@ -233,6 +233,7 @@ void Client::take_updates() {
     const std::lock_guard lock(orders_mutex_);
     taken_.swap(updates_);
   }
+  busy_ = busy_ || !taken_.empty();
   pending_.add(taken_);
   if (phase_ == Phase::kStopped) pending_.fail_all(state_.failure);
 }

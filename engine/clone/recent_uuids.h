@@ -24,8 +24,7 @@ class RecentUuids {
   [[nodiscard]] std::optional<uint64_t> find(std::string_view uuid, uint64_t last) const;
 
  private:
-  static constexpr size_t kChainBits = 17;
-  static constexpr size_t kChains = size_t{1} << kChainBits;
+  static constexpr size_t kChains = 2 * kRemembered;
   using Uuid = std::array<char, kUuidBytes>;
   struct Update {
     Uuid uuid{};
