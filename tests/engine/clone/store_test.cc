@@ -47,6 +47,20 @@ TEST(Store, RemembersABoundedNumberOfUuids) {
   EXPECT_EQ(store.sequence_of(uuid), std::nullopt);
 }
 
+TEST(Store, TellsUuidsApartThatHaveTheSameHash) {
+  Store store({});
+  std::string uuid(kUuidBytes, 'u');
+  for (const char* half : {"01234567", "abcdefgh", "ABCDEFGH"}) {
+    uuid.assign(half).append(half);
+    EXPECT_EQ(store.sequence_of(uuid), std::nullopt);
+    store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0);
+    store.apply({.key = "a", .value = "without"}, 0, 0);
+  }
+  EXPECT_EQ(store.sequence_of("0123456701234567"), 1u);
+  EXPECT_EQ(store.sequence_of("abcdefghabcdefgh"), 3u);
+  EXPECT_EQ(store.sequence_of("ABCDEFGHABCDEFGH"), 5u);
+}
+
 TEST(Store, LimitsHaveAnswersOfTheirOwn) {
   Store store({.keys_max = 1, .value_bytes_max = 3});
   EXPECT_EQ(store.apply({.key = "a", .value = "1234"}, 0, 0), Verdict::kValueTooLong);
