@@ -43,10 +43,10 @@ class Course {
     paced_from_ = count;
     const int64_t start_ns = now_ns();
     for (uint64_t i = 0; i < count; ++i) {
-      while (i - arrived() >= kWindow) std::this_thread::yield();
+      while (i - arrived() >= kWindow) std::this_thread::sleep_for(std::chrono::microseconds(100));
       send(i);
     }
-    while (arrived() < count) std::this_thread::yield();
+    while (arrived() < count) std::this_thread::sleep_for(std::chrono::microseconds(100));
     const double seconds = static_cast<double>(now_ns() - start_ns) / 1e9;
     const core::StopFlag never;
     int64_t due_ns = now_ns();

@@ -116,19 +116,20 @@ core::Status Client::update_and_wait(std::string_view key, std::string_view valu
 
 void Client::update(std::string_view key, std::string_view value, int64_t ttl_s, Pending::Done done) {
   if (const core::Status status = check(key, value, ttl_s); !status) {
-    return post([done = std::move(done), status] { done(status); });
+    return post([done = std::move(done), status] {
+      if (done) done(status);
+    });
   }
-  Pending::Updates update;
-  update.push_back({.key = std::string(key),
-                    .value = std::string(value),
-                    .ttl_s = ttl_s,
-                    .give_up_ns = clock_.monotonic_ns() + options_.timeout_ns,
-                    .done = std::move(done)});
+  Pending::Update update{.key = std::string(key),
+                         .value = std::string(value),
+                         .ttl_s = ttl_s,
+                         .give_up_ns = clock_.monotonic_ns() + options_.timeout_ns,
+                         .done = std::move(done)};
   bool first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(orders_mutex_);
     first = updates_.empty();
-    updates_.splice(updates_.end(), update);
+    updates_.push_back(std::move(update));
   }
   if (first) wake();
 }
@@ -143,7 +144,7 @@ void Client::watch(std::string_view subtree, OnChange on_change) {
 void Client::post(std::function<void()> command) {
   bool first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(orders_mutex_);
     first = commands_.empty();
     commands_.push_back(std::move(command));
   }
@@ -222,19 +223,19 @@ void Client::wait() {
 void Client::run_commands() {
   std::deque<std::function<void()>> commands;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(orders_mutex_);
     commands.swap(commands_);
   }
   for (auto& command : commands) command();
 }
 
 void Client::take_updates() {
-  Pending::Updates updates;
   {
-    const std::lock_guard lock(mutex_);
-    updates.swap(updates_);
+    const std::lock_guard lock(orders_mutex_);
+    taken_.swap(updates_);
   }
-  pending_.add(updates);
+  busy_ = busy_ || !taken_.empty();
+  pending_.add(taken_);
   if (phase_ == Phase::kStopped) pending_.fail_all(state_.failure);
 }
 

@@ -136,6 +136,8 @@ class Client {
   mutable int waiting_ = 0;  // for changed_
   Replica replica_;          // changed by the client's thread, under mutex_
   ClientState state_;
+
+  std::mutex orders_mutex_;  // its own: who gives many updates does not wait for those that come in
   std::deque<std::function<void()>> commands_;
   Pending::Updates updates_;  // that are to be sent
   std::atomic<bool> closing_{false};
@@ -145,6 +147,7 @@ class Client {
   Phase phase_ = Phase::kSubscribing;
   size_t server_ = 0;
   Pending pending_;
+  Pending::Updates taken_;  // of updates_; empty between two turns
   std::vector<Watcher> watchers_;
   std::deque<Frames> held_;  // published while a snapshot is under way
   int64_t now_ns_ = 0;       // of this turn

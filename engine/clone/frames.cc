@@ -31,7 +31,7 @@ zmq::message_t frame_of(uint64_t sequence) {
   return zmq::message_t(bytes.data(), bytes.size());
 }
 
-Sent send_frame(zmq::socket_t& socket, zmq::message_t frame, bool more) {
+Sent send_frame(zmq::socket_t& socket, zmq::message_t&& frame, bool more) {
   const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
   try {
     return transport::send(socket, frame, flags) ? Sent::kYes : Sent::kFull;
@@ -41,7 +41,7 @@ Sent send_frame(zmq::socket_t& socket, zmq::message_t frame, bool more) {
   }
 }
 
-Sent send(zmq::socket_t& socket, std::array<zmq::message_t, kFrames> frames) {
+Sent send(zmq::socket_t& socket, std::array<zmq::message_t, kFrames>&& frames) {
   for (size_t i = 0; i < kFrames; ++i) {
     const Sent sent = send_frame(socket, std::move(frames[i]), i + 1 < kFrames);
     if (sent != Sent::kYes) return sent;

@@ -30,9 +30,9 @@ class Frames {
 
 enum class Sent { kYes, kFull, kGone };  // gone: a ROUTER knows no such peer
 // Sends one frame; those behind the first of a message are always taken.
-[[nodiscard]] Sent send_frame(zmq::socket_t& socket, zmq::message_t frame, bool more);
+[[nodiscard]] Sent send_frame(zmq::socket_t& socket, zmq::message_t&& frame, bool more);
 // All five frames; behind a first one with SNDMORE too.
 [[nodiscard]] Sent send(zmq::socket_t& socket, const Message& message);
-[[nodiscard]] Sent send(zmq::socket_t& socket, std::array<zmq::message_t, kFrames> frames);
+[[nodiscard]] Sent send(zmq::socket_t& socket, std::array<zmq::message_t, kFrames>&& frames);
 
 }  // namespace tapedeck::clone

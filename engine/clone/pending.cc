@@ -1,22 +1,31 @@
 #include "engine/clone/pending.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
+#include <cstring>
 #include <iterator>
+#include <utility>
 
 namespace tapedeck::clone {
-namespace {
-
-std::string_view text_of(const std::array<char, kUuidBytes>& uuid) { return {uuid.data(), uuid.size()}; }
-
-}  // namespace
 
 void Pending::add(Updates& updates) {
-  if (updates.empty()) return;
-  if (!has_unsent()) unsent_ = updates.begin();
-  for (auto update = updates.begin(); update != updates.end(); ++update)
-    by_uuid_.emplace(text_of(update->uuid), update);
-  updates_.splice(updates_.end(), updates);
+  std::ranges::move(updates, std::back_inserter(updates_));
+  updates.clear();
+}
+
+Pending::Uuid Pending::uuid_of(size_t index) const {
+  Uuid uuid = base_;
+  const uint64_t number = first_ + index;
+  std::memcpy(uuid.data() + sizeof number, &number, sizeof number);
+  return uuid;
+}
+
+std::optional<size_t> Pending::index_of(std::string_view uuid) const {
+  uint64_t number = 0;
+  if (uuid.size() != kUuidBytes || std::memcmp(uuid.data(), base_.data(), sizeof number) != 0) return std::nullopt;
+  std::memcpy(&number, uuid.data() + sizeof number, sizeof number);
+  const uint64_t index = number - first_;
+  if (index >= updates_.size() || updates_[index].over) return std::nullopt;
+  return index;
 }
 
 // Not merely late: a server with a long queue must not get more of the same. Either one that was sent after it is back,
@@ -26,57 +35,53 @@ bool Pending::is_lost(const Update& update, int64_t now_ns) const {
   return update.sent_ns < confirmed_sent_ns_ || now_ns - confirmed_ns_ >= kResend_ns;
 }
 
-Message Pending::message_of(const Update& update, std::string& properties) {
-  properties = update.ttl_s > 0 ? fmt::format("{}={}\n", kTtl, update.ttl_s) : std::string();
-  return {
-      .key = update.key, .sequence = 0, .uuid = text_of(update.uuid), .properties = properties, .value = update.value};
+void Pending::finish(size_t index, const core::Status& status) {
+  const Update update = std::exchange(updates_[index], {.over = true});
+  if (update.done) update.done(status);
 }
 
-void Pending::finish(Updates::iterator update, const core::Status& status) {
-  if (unsent_ == update) ++unsent_;
-  by_uuid_.erase(text_of(update->uuid));
-  const Done done = std::move(update->done);
-  updates_.erase(update);
-  if (done) done(status);
+void Pending::drop_finished() {
+  for (; !updates_.empty() && updates_.front().over; ++first_) {
+    updates_.pop_front();
+    unsent_ -= unsent_ > 0 ? 1 : 0;
+  }
 }
 
 // One before it that was lost must not be sent again: it would undo this one.
 void Pending::confirm(std::string_view uuid, int64_t now_ns) {
-  const auto found = by_uuid_.find(uuid);
-  if (found == by_uuid_.end()) return;
-  const auto update = found->second;
+  const auto index = index_of(uuid);
+  if (!index) return;
   confirmed_ns_ = now_ns;
-  confirmed_sent_ns_ = update->sent_ns;
-  for (auto earlier = updates_.begin(); earlier != update;) {
-    const auto next = std::next(earlier);
-    if (earlier->key == update->key) finish(earlier, {});
-    earlier = next;
+  confirmed_sent_ns_ = updates_[*index].sent_ns;
+  for (size_t i = 0; i < *index; ++i) {
+    if (updates_[i].key == updates_[*index].key) finish(i, {});
   }
-  finish(update, {});
+  finish(*index, {});
+  drop_finished();
 }
 
 void Pending::refuse(std::string_view uuid, std::string_view why) {
-  const auto found = by_uuid_.find(uuid);
-  if (found == by_uuid_.end()) return;
-  finish(found->second, core::fail("the server refused to set {}: {}", found->second->key,
-                                   why == "keys"    ? "it has as many keys as it may"
-                                   : why == "value" ? "the value is longer than it takes"
-                                                    : why));
+  const auto index = index_of(uuid);
+  if (!index) return;
+  finish(*index, core::fail("the server refused to set {}: {}", updates_[*index].key,
+                            why == "keys"    ? "it has as many keys as it may"
+                            : why == "value" ? "the value is longer than it takes"
+                                             : why));
+  drop_finished();
 }
 
 void Pending::give_up(int64_t now_ns) {
-  for (auto update = updates_.begin(); update != updates_.end();) {
-    const auto next = std::next(update);
-    if (now_ns >= update->give_up_ns) {
-      finish(update,
-             core::fail("no server has confirmed the update of {} in time; it may still come to pass", update->key));
-    }
-    update = next;
+  for (size_t i = 0; i < updates_.size(); ++i) {
+    const Update& update = updates_[i];
+    if (update.over || now_ns < update.give_up_ns) continue;
+    finish(i, core::fail("no server has confirmed the update of {} in time; it may still come to pass", update.key));
   }
+  drop_finished();
 }
 
 void Pending::fail_all(const std::string& why) {
-  while (!updates_.empty()) finish(updates_.begin(), core::fail("{}", why));
+  for (size_t i = 0; i < updates_.size(); ++i) finish(i, core::fail("{}", why));
+  drop_finished();
 }
 
 }  // namespace tapedeck::clone

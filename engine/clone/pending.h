@@ -1,11 +1,15 @@
 // The updates that a client has asked for and that the server has not published yet, in their order. They are sent
-// again until their UUID comes back. For one thread; the callbacks run on it.
+// again until their UUID comes back, which is the client's number and that of the update. For one thread; the callbacks
+// run on it.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <deque>
 #include <functional>
-#include <list>
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "engine/clone/protocol.h"
 #include "engine/core/status.h"
@@ -16,16 +20,16 @@ class Pending {
  public:
   using Done = std::function<void(const core::Status&)>;
   struct Update {
-    std::array<char, kUuidBytes> uuid = new_uuid();
-    std::string key;
-    std::string value;  // empty: to be erased
+    std::string key = {};
+    std::string value = {};  // empty: to be erased
     int64_t ttl_s = 0;
     int64_t give_up_ns = 0;  // monotonic
-    Done done;
+    Done done = {};
     int64_t sent_ns = 0;
+    bool over = false;
   };
+  using Updates = std::vector<Update>;
 
-  using Updates = std::list<Update>;
   // Takes all of `updates`.
   void add(Updates& updates);
   // Sends what has not been sent and, now and then, again what seems to be lost; until `send`, which gets the message,
@@ -38,41 +42,57 @@ class Pending {
   void give_up(int64_t now_ns);  // those whose time is over
   void fail_all(const std::string& why);
   // Another server: all must be sent again.
-  void start_over() { unsent_ = updates_.begin(); }
+  void start_over() { unsent_ = 0; }
 
   [[nodiscard]] bool empty() const { return updates_.empty(); }
-  [[nodiscard]] bool has_unsent() const { return unsent_ != updates_.end(); }
 
  private:
   static constexpr int64_t kResend_ns = 500'000'000;
+  using Uuid = std::array<char, kUuidBytes>;
 
+  [[nodiscard]] Uuid uuid_of(size_t index) const;
+  [[nodiscard]] std::optional<size_t> index_of(std::string_view uuid) const;  // of one that is not over
   [[nodiscard]] bool is_lost(const Update& update, int64_t now_ns) const;
-  void finish(Updates::iterator update, const core::Status& status);
-  static Message message_of(const Update& update, std::string& properties);
+  void finish(size_t index, const core::Status& status);
+  void drop_finished();
+  template <class Send>
+  bool send_one(size_t index, int64_t now_ns, Send&& send);
 
-  Updates updates_;
-  Updates::iterator unsent_ = updates_.end();  // the first of those that were never sent to this server
-  std::unordered_map<std::string_view, Updates::iterator> by_uuid_;
+  const Uuid base_ = new_uuid();  // its first half is the client's number
+  std::deque<Update> updates_;
+  uint64_t first_ = 0;  // number of the one in front
+  size_t unsent_ = 0;   // index of the first of those that were never sent to this server
   int64_t next_resend_ns_ = 0;
   int64_t confirmed_ns_ = 0;       // when one was confirmed last,
   int64_t confirmed_sent_ns_ = 0;  // and when that one had been sent
 };
 
 template <class Send>
+bool Pending::send_one(size_t index, int64_t now_ns, Send&& send) {
+  Update& update = updates_[index];
+  if (update.over) return true;
+  const Uuid uuid = uuid_of(index);
+  const std::string properties = update.ttl_s > 0 ? fmt::format("{}={}\n", kTtl, update.ttl_s) : std::string();
+  if (!send(Message{.key = update.key,
+                    .sequence = 0,
+                    .uuid = {uuid.data(), uuid.size()},
+                    .properties = properties,
+                    .value = update.value})) {
+    return false;
+  }
+  update.sent_ns = now_ns;
+  return true;
+}
+
+template <class Send>
 void Pending::send(int64_t now_ns, Send&& send) {
-  std::string properties;
-  const auto send_one = [&](Update& update) {
-    if (!send(message_of(update, properties))) return false;
-    update.sent_ns = now_ns;
-    return true;
-  };
   if (now_ns >= next_resend_ns_) {
     next_resend_ns_ = now_ns + kResend_ns / 4;
-    for (auto update = updates_.begin(); update != unsent_; ++update) {
-      if (is_lost(*update, now_ns) && !send_one(*update)) return;
+    for (size_t i = 0; i < unsent_; ++i) {
+      if (is_lost(updates_[i], now_ns) && !send_one(i, now_ns, send)) return;
     }
   }
-  while (unsent_ != updates_.end() && send_one(*unsent_)) ++unsent_;
+  while (unsent_ < updates_.size() && send_one(unsent_, now_ns, send)) ++unsent_;
 }
 
 }  // namespace tapedeck::clone

@@ -1,42 +1,8 @@
 #include "engine/clone/store.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "engine/core/durations.h"
 
 namespace tapedeck::clone {
-
-// They are random: any eight of their bytes are a hash.
-size_t Store::UuidHash::operator()(const Uuid& uuid) const {
-  size_t hash = 0;
-  std::memcpy(&hash, uuid.data(), sizeof hash);
-  return hash;
-}
-
-std::optional<Store::Uuid> Store::uuid_of(std::string_view bytes) {
-  Uuid uuid;
-  if (bytes.size() != uuid.size()) return std::nullopt;
-  std::ranges::copy(bytes, uuid.begin());
-  return uuid;
-}
-
-std::optional<uint64_t> Store::sequence_of(std::string_view bytes) const {
-  const auto uuid = uuid_of(bytes);
-  if (!uuid) return std::nullopt;
-  const auto found = sequence_of_.find(*uuid);
-  return found == sequence_of_.end() ? std::nullopt : std::optional(found->second);
-}
-
-void Store::remember(std::string_view bytes) {
-  const auto uuid = uuid_of(bytes);
-  if (!uuid) return;
-  sequence_of_.emplace(*uuid, sequence_);
-  remembered_.push_back(*uuid);
-  if (remembered_.size() <= kRemembered) return;
-  sequence_of_.erase(remembered_.front());
-  remembered_.pop_front();
-}
 
 Store::Verdict Store::apply(const Message& set, int64_t ttl_s, int64_t now_ns) {
   if (sequence_of(set.uuid)) return Verdict::kRepeated;
@@ -44,7 +10,7 @@ Store::Verdict Store::apply(const Message& set, int64_t ttl_s, int64_t now_ns) {
   const bool erases = set.value.empty();
   if (!erases && table_.size() >= limits_.keys_max && !table_.find(set.key)) return Verdict::kTooManyKeys;
   ++sequence_;
-  remember(set.uuid);
+  uuids_.add(set.uuid, sequence_);
   if (erases) {
     table_.erase(set.key);
   } else {

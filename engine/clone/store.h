@@ -2,15 +2,13 @@
 // sockets and no clock of its own, so that a test can drive it. For one thread.
 #pragma once
 
-#include <array>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 
 #include "engine/clone/protocol.h"
+#include "engine/clone/recent_uuids.h"
 #include "engine/clone/table.h"
 
 namespace tapedeck::clone {
@@ -28,8 +26,8 @@ class Store {
   explicit Store(const Limits& limits) : limits_(limits) {}
 
   // Takes in a KVSET that was decoded without fault. If applied, it has the next sequence, which is now sequence().
-  // `ttl_s` counts from `now_ns`, monotonic; 0 is for ever. An update whose UUID came before (of the last kRemembered)
-  // changes nothing: a repetition that comes late must not undo what came after it.
+  // `ttl_s` counts from `now_ns`, monotonic; 0 is for ever. An update whose UUID came before (RecentUuids) changes
+  // nothing: a repetition that comes late must not undo what came after it.
   Verdict apply(const Message& set, int64_t ttl_s, int64_t now_ns);
   // Deletes one key whose time is over, under the next sequence, and gives it.
   std::optional<std::string> expire(int64_t now_ns);
@@ -38,27 +36,20 @@ class Store {
   [[nodiscard]] const Table& table() const { return table_; }
   [[nodiscard]] uint64_t sequence() const { return sequence_; }
   // Of the update with this UUID, if it is remembered.
-  [[nodiscard]] std::optional<uint64_t> sequence_of(std::string_view uuid) const;
-
-  static constexpr size_t kRemembered = 65'536;
+  [[nodiscard]] std::optional<uint64_t> sequence_of(std::string_view uuid) const {
+    return uuids_.find(uuid, sequence_);
+  }
 
  private:
-  using Uuid = std::array<char, kUuidBytes>;
-  struct UuidHash {
-    size_t operator()(const Uuid& uuid) const;
-  };
-  static std::optional<Uuid> uuid_of(std::string_view bytes);
-  void remember(std::string_view uuid);
   void set_expiry(std::string_view key, int64_t expiry_ns);
   void clear_expiry(std::string_view key);
 
   Limits limits_;
   Table table_;
   uint64_t sequence_ = 0;
-  std::map<std::string, int64_t, std::less<>> expiry_of_;     // of ephemeral keys; monotonic
-  std::set<std::pair<int64_t, std::string>> expiries_;        // the same, by time
-  std::unordered_map<Uuid, uint64_t, UuidHash> sequence_of_;  // of the last kRemembered updates that had a UUID
-  std::deque<Uuid> remembered_;                               // the same, the oldest first
+  RecentUuids uuids_;
+  std::map<std::string, int64_t, std::less<>> expiry_of_;  // of ephemeral keys; monotonic
+  std::set<std::pair<int64_t, std::string>> expiries_;     // the same, by time
 };
 
 }  // namespace tapedeck::clone

@@ -263,6 +263,41 @@ class Limits(Served):
         self.assertEqual(chp.properties_of(refused[3])["refused"], "clients")
 
 
+    def test_a_frame_that_is_too_long_ends_its_connection_alone(self):
+        python = self.python_client()
+        other = self.python_client()
+        python.set(b"long", bytes(9000))
+        while b"a" not in other.table:  # what is under way as the connection ends is lost
+            python.set(b"a", b"1")
+            other.poll_until(lambda frames: True)
+        self.assertEqual(other.table, {b"a": b"1"})
+        self.assertEqual(self.end()["refused"], 0)  # by its value: it never came to that
+
+
+class Backlog(Served):
+    options = ["--backlog", 10]
+
+    def test_a_subscriber_that_does_not_read_has_a_hole_and_costs_nobody_else(self):
+        python = self.python_client()
+        deaf = python.connect(zmq.SUB, self.port + 1, queued=1)
+        deaf.subscribe(b"")
+        deaf.subscribe(b"HUGZ")
+        python.receive(deaf)
+        for i in range(1, 201):  # 100 MB
+            python.set(b"k", os.urandom(500_000))
+            python.poll_until(lambda frames: number(frames) == i)
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        self.assertLess(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024, 80e6)
+        seen = []
+        while not seen or seen[-1] <= 200:
+            if deaf.poll(100):
+                seen += [n for n in [number(python.receive(deaf))] if n > 0]
+            else:
+                python.set(b"k", b"end")
+        self.assertEqual(seen[0], 1)
+        self.assertLess(len(seen), seen[-1])
+
+
 class TheirServerWithOurClients(unittest.TestCase):
     def check(self, **options):
         server = chp.Server(**options)

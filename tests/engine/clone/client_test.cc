@@ -160,6 +160,40 @@ TEST(Client, AnEphemeralKeyGoesForAllUnlessRefreshed) {
   EXPECT_EQ(client->state().sequence, 4u);
 }
 
+// Whoever looks at the wall clock finds it a year later each time.
+class SteppingClock final : public core::Clock {
+ public:
+  [[nodiscard]] core::Nanos now() const override {
+    constexpr int64_t kYear_ns = 365LL * 24 * 3600 * 1'000'000'000;
+    return core::Nanos{core::system_clock().now().value + kYear_ns * ++looks_};
+  }
+  [[nodiscard]] int64_t monotonic_ns() const override { return core::system_clock().monotonic_ns(); }
+  bool sleep_until(int64_t deadline_ns, const core::StopFlag& stop) const override {
+    return core::system_clock().sleep_until(deadline_ns, stop);
+  }
+
+ private:
+  mutable std::atomic<int64_t> looks_{0};
+};
+
+TEST(Client, AStepOfTheWallClockExpiresNothing) {
+  const SteppingClock clock;
+  const RunningServer server({}, clock);
+  const auto client = join(server.address());
+  ASSERT_TRUE(client->set("a", "1", 1000));
+  ASSERT_TRUE(client->set("b", "1", 1));
+  ASSERT_TRUE(client->wait_for(3, kDeadline_ns));
+  EXPECT_EQ(client->get("a"), "1");
+  EXPECT_EQ(client->get("b"), std::nullopt);
+}
+
+TEST(Client, AnUpdateThatIsRefusedAtOnceNeedsNoCallback) {
+  const RunningServer server;
+  const auto client = join(server.address());
+  client->update("HUGZ", "1", 0, {});
+  ASSERT_TRUE(client->set("a", "1"));
+}
+
 TEST(Client, JoinsUnderAStreamOfUpdatesLoseNothing) {
   constexpr int kJoins = 50;
   const RunningServer server;

@@ -15,9 +15,9 @@ inline constexpr int64_t kMillisecond_ns = 1'000'000;
 
 class RunningServer {
  public:
-  explicit RunningServer(ServerOptions options = {}) {
+  explicit RunningServer(ServerOptions options = {}, const core::Clock& clock = core::system_clock()) {
     options.hold_ns = std::min(options.hold_ns, kMillisecond_ns);
-    server_ = Server::bind(options).value();
+    server_ = Server::bind(options, clock).value();
     thread_ = std::thread([this] { server_->run(stop_); });
   }
   ~RunningServer() { stop(); }

@@ -38,14 +38,28 @@ TEST(Store, ARepetitionDoesNotUndoWhatCameAfterIt) {
 TEST(Store, RemembersABoundedNumberOfUuids) {
   Store store({});
   std::string uuid(kUuidBytes, 'u');
-  for (uint32_t i = 0; i <= Store::kRemembered; ++i) {
+  for (uint32_t i = 0; i <= RecentUuids::kRemembered; ++i) {
     std::memcpy(uuid.data(), &i, sizeof i);
     ASSERT_EQ(store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0), Verdict::kApplied);
   }
-  EXPECT_EQ(store.sequence_of(uuid), Store::kRemembered + 1);
+  EXPECT_EQ(store.sequence_of(uuid), RecentUuids::kRemembered + 1);
   const uint32_t first = 0;
   std::memcpy(uuid.data(), &first, sizeof first);
   EXPECT_EQ(store.sequence_of(uuid), std::nullopt);
+}
+
+TEST(Store, TellsUuidsApartThatHaveTheSameHash) {
+  Store store({});
+  std::string uuid(kUuidBytes, 'u');
+  for (const char* half : {"01234567", "abcdefgh", "ABCDEFGH"}) {
+    uuid.assign(half).append(half);
+    EXPECT_EQ(store.sequence_of(uuid), std::nullopt);
+    store.apply({.key = "a", .uuid = uuid, .value = "1"}, 0, 0);
+    store.apply({.key = "a", .value = "without"}, 0, 0);
+  }
+  EXPECT_EQ(store.sequence_of("0123456701234567"), 1u);
+  EXPECT_EQ(store.sequence_of("abcdefghabcdefgh"), 3u);
+  EXPECT_EQ(store.sequence_of("ABCDEFGHABCDEFGH"), 5u);
 }
 
 TEST(Store, LimitsHaveAnswersOfTheirOwn) {
