@@ -8,7 +8,7 @@ namespace {
 constexpr int64_t kHelloInterval_ns = 1'000'000'000;
 constexpr int64_t kProgressInterval_ns = 100'000'000;
 constexpr int64_t kWaitedForInterval_ns = 5'000'000;
-constexpr uint64_t kPartOfWindow = 4;           // is handled: then it is told at once
+constexpr uint64_t kPartOfWindow = 4;            // is handled: then it is told at once
 constexpr std::chrono::milliseconds kGlance{1};  // how often that is looked at
 
 }  // namespace
@@ -35,8 +35,7 @@ void SessionClient::send(const transport::SessionMessage& message) {
 // A replay with a window waits for it. To tell costs wake-ups on both sides.
 bool SessionClient::is_progress_due(const Position& position, int64_t now_ns) const {
   const bool is_much = position.bytes - reported_.bytes >= window_bytes_ / kPartOfWindow;
-  const bool is_waited_for =
-      window_bytes_ > 0 && position != reported_ && (is_much || now_ns >= next_waited_for_ns_);
+  const bool is_waited_for = window_bytes_ > 0 && position != reported_ && (is_much || now_ns >= next_waited_for_ns_);
   return welcomed_ && (now_ns >= next_progress_ns_ || is_waited_for);
 }
 

@@ -232,8 +232,8 @@ class Sender {
   // Answers the network, until `other` is ready or the time is over.
   void serve(pollfd other, int64_t timeout_ns) {
     if (!waiting_.wait(other, socket_.timeout_ns(timeout_ns))) return;
-    if (const auto worked = socket_.work([](uint64_t, core::Bytes) {}); !worked)
-      status_ = tl::unexpected(worked.error());
+    const auto worked = socket_.work([](uint64_t, core::Bytes) {});
+    if (!worked) status_ = tl::unexpected(worked.error());
   }
 
   PgmSocket& socket_;

@@ -211,6 +211,7 @@ core::Result<bool> PgmSocket::work(const Take& take) {
       pgm_free_skb(lost);
       return true;
     }
+    case PGM_IO_STATUS_EOF: return true;  // a datagram without a byte
     case PGM_IO_STATUS_TIMER_PENDING:
     case PGM_IO_STATUS_RATE_LIMITED:
     case PGM_IO_STATUS_WOULD_BLOCK: return false;

