@@ -1,7 +1,11 @@
 #include "engine/transport/pgm_socket.h"
 
 #include <netinet/in.h>
+#if defined(__clang__)
+#define restrict __restrict  // for OpenPGM's headers; clang has it in C only  NOLINT(readability-identifier-naming)
+#endif
 #include <pgm/pgm.h>
+#undef restrict
 
 #include <algorithm>
 #include <array>
@@ -151,7 +155,10 @@ uint64_t sender_of(const pgm_sk_buff_t& packet) {
 
 }  // namespace
 
-void PgmSocket::Closing::operator()(pgm_sock_t* socket) const { pgm_close(socket, true); }
+void PgmSocket::Closing::operator()(pgm_sock_t* socket) const {
+  pgm_close(socket, true);
+  pgm_shutdown();
+}
 
 core::Result<std::unique_ptr<PgmSocket>> PgmSocket::open(PgmRole role, const MulticastSettings& settings) {
   PgmError error;
