@@ -65,7 +65,7 @@ void depend_on_parent() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// --- What libzmq would abort on.
+// --- What is better said in our own words.
 
 in_addr address_of(const std::string& text) {
   in_addr address{};
