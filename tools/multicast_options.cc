@@ -30,7 +30,7 @@ void add_multicast_options(CLI::App& command, MulticastArguments& arguments) {
       ->group(kGroup);
   command
       .add_option("--mc-message", arguments.message,
-                  "pgm, epgm: bytes of a message, 8192 at most (default: one packet)")
+                  "pgm, epgm: bytes of a message, 8192 at most, which is the default")
       ->group(kGroup);
 }
 

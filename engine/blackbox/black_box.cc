@@ -361,7 +361,10 @@ class Box {
 
   [[nodiscard]] SessionClient::Position position() const {
     SessionClient::Position position{.handled = records()};
-    for (const auto& worker : workers_) position.lost += worker->records_lost();
+    for (const auto& worker : workers_) {
+      position.lost += worker->records_lost();
+      position.bytes += worker->record_bytes();
+    }
     uint64_t dispatched = 0;
     for (const auto& subscriber : subscribers_) {
       position.lost += subscriber->records_lost();

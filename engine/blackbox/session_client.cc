@@ -7,7 +7,9 @@ namespace {
 
 constexpr int64_t kHelloInterval_ns = 1'000'000'000;
 constexpr int64_t kProgressInterval_ns = 100'000'000;
-constexpr std::chrono::milliseconds kQuickProgressInterval{1};
+constexpr int64_t kWaitedForInterval_ns = 5'000'000;
+constexpr uint64_t kPartOfWindow = 4;            // is handled: then it is told at once
+constexpr std::chrono::milliseconds kGlance{1};  // how often that is looked at
 
 }  // namespace
 
@@ -30,9 +32,10 @@ void SessionClient::send(const transport::SessionMessage& message) {
   static_cast<void>(transport::send(dealer_, body, zmq::send_flags::dontwait));
 }
 
-// A replay with a window waits for it.
+// A replay with a window waits for it. To tell costs wake-ups on both sides.
 bool SessionClient::is_progress_due(const Position& position, int64_t now_ns) const {
-  const bool is_waited_for = window_bytes_ > 0 && position != reported_ && now_ns >= next_quick_progress_ns_;
+  const bool is_much = position.bytes - reported_.bytes >= window_bytes_ / kPartOfWindow;
+  const bool is_waited_for = window_bytes_ > 0 && position != reported_ && (is_much || now_ns >= next_waited_for_ns_);
   return welcomed_ && (now_ns >= next_progress_ns_ || is_waited_for);
 }
 
@@ -48,11 +51,11 @@ bool SessionClient::step(const Position& position, std::chrono::milliseconds wai
                              .lost = position.lost,
                              .is_idle = position.is_idle});
     reported_ = position;
-    next_quick_progress_ns_ = now_ns + std::chrono::nanoseconds(kQuickProgressInterval).count();
+    next_waited_for_ns_ = now_ns + kWaitedForInterval_ns;
     next_progress_ns_ = now_ns + kProgressInterval_ns;
   }
   bool heard = false;
-  if (window_bytes_ > 0) wait = std::min(wait, kQuickProgressInterval);
+  if (window_bytes_ > 0) wait = std::min(wait, kGlance);
   dealer_.set(zmq::sockopt::rcvtimeo, static_cast<int>(wait.count()));
   zmq::message_t message;
   while (transport::receive(dealer_, message)) {

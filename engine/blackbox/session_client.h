@@ -25,6 +25,7 @@ class SessionClient {
   struct Position {
     uint64_t handled = 0;  // records
     uint64_t lost = 0;     // records
+    uint64_t bytes = 0;    // of the records that it has handled
     bool is_idle = false;
     bool operator==(const Position&) const = default;
   };
@@ -51,7 +52,7 @@ class SessionClient {
   int64_t next_hello_ns_ = 0;     // monotonic
   int64_t next_progress_ns_ = 0;  // monotonic
   Position reported_;
-  int64_t next_quick_progress_ns_ = 0;  // monotonic
+  int64_t next_waited_for_ns_ = 0;  // monotonic
   bool welcomed_ = false;
   std::optional<transport::Verdict> verdict_;
 };

@@ -20,8 +20,6 @@ constexpr int64_t kRecoveryMax_ns = 10'000'000'000;
 constexpr uint64_t kWindowMax = 1u << 30;  // bytes
 constexpr unsigned kMtuMin = 576;          // bytes; that every IPv4 host takes
 constexpr unsigned kUdpHeaders = 20 + 8;   // bytes: IPv4, UDP
-constexpr unsigned kPgmHeaders = 20 + 24;  // the same: IPv4, PGM; of EPGM UDP between them
-constexpr unsigned kZmqHeaders = 2 + 10;   // the same of ZeroMQ: where the first message begins; its length
 constexpr unsigned kMessageMin = 256;
 constexpr unsigned kMessageMax = 8192;        // with larger ones a receiver can go deaf
 constexpr uint64_t kBufferBytes = 16u << 20;  // larger ones no longer fit in caches, and are slower
@@ -61,8 +59,7 @@ core::Result<unsigned> datagram_of(const Endpoint& endpoint, const MulticastOpti
     }
     return mtu - kUdpHeaders;
   }
-  const unsigned headers = kPgmHeaders + kZmqHeaders + (endpoint.scheme == Scheme::kEpgm ? 8 : 0);
-  const unsigned bytes = options.message_bytes.value_or(std::min(mtu - headers, kMessageMax));
+  const unsigned bytes = options.message_bytes.value_or(kMessageMax);
   if (bytes < kMessageMin || bytes > kMessageMax) {
     return fail_with(ExitCode::kUsage, "a message on PGM has {} to {} bytes, not {}", kMessageMin, kMessageMax, bytes);
   }

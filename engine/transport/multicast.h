@@ -18,7 +18,7 @@ struct MulticastOptions {
       rate_bit_per_s{};                     // of one line, at most; by default that of the interface, 1 Gb/s if unknown
   std::optional<int64_t> recovery_ns{};     // pgm: for how long what was sent can be sent again
   std::optional<unsigned> mtu_bytes{};      // of IP packets; by default the interface's
-  std::optional<unsigned> message_bytes{};  // pgm: of a message, 8 KiB at most; by default one packet
+  std::optional<unsigned> message_bytes{};  // pgm: of a message; by default 8 KiB, which is the most
   unsigned hops = 1;                        // routers that may pass it on, plus one (TTL); 1 to 255
   std::optional<uint64_t> buffer_bytes{};   // of the socket
 };

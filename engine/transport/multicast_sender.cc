@@ -7,7 +7,15 @@ namespace {
 
 constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side of the connection
 constexpr int kPlainMessagesWaiting = 10'000;
+// On the plain wire messages are small, and larger ones go alone.
+constexpr size_t kPlainAtOnce = 90;
+constexpr size_t kPlainBytes = 1444;
 constexpr int64_t kWindowPoll_ns = 100'000;
+
+DatagramBatch batch_for(const LineSender& line, Wire wire) {
+  return wire == Wire::kPlain ? DatagramBatch(kPlainAtOnce, kPlainBytes)
+                              : DatagramBatch(line.datagrams_at_once(), line.datagram_bytes());
+}
 
 }  // namespace
 
@@ -20,7 +28,7 @@ MulticastSender::MulticastSender(zmq::context_t& context, const std::string& fro
       sent_(window.add_sender()),
       stop_(stop),
       clock_(clock),
-      batch_(line_->datagrams_at_once(), line_->datagram_bytes()),
+      batch_(batch_for(*line_, wire)),
       cutter_(batch_, [this] { return flush(); }),
       sign_of_life_(line_->datagrams_at_once(), line_->datagram_bytes()),
       sign_of_life_cutter_(sign_of_life_, [] { return false; }) {

@@ -3,47 +3,41 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <mutex>
-#include <zmq.hpp>
+#include <thread>
+#include <vector>
 
 #include "engine/core/clock.h"
-#include "engine/core/parse.h"
 #include "engine/transport/pgm_packet.h"
-#include "engine/transport/receive_buffer.h"
-#include "engine/transport/socket.h"
+#include "engine/transport/pgm_socket.h"
+#include "engine/transport/pgm_stream.h"
 
 namespace tapedeck::transport {
 namespace {
 
-constexpr size_t kBatches = 8;                // under way to the network
-constexpr int kReceivedWaiting = 8192;        // messages
-constexpr uint64_t kRateMax = 2'147'000;      // kbit/s: libzmq computes bits per second in an int
-constexpr int64_t kSendBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
-constexpr std::chrono::milliseconds kThreadPoll{100};
-constexpr int kUnansweredMax = 8;
+constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
+constexpr std::chrono::milliseconds kLook{100};
+constexpr int kLooksMax = 8;
+constexpr int64_t kPoll_ns = 100'000'000;
 constexpr int64_t kLingerMax_ns = 2'000'000'000;
+constexpr uint64_t kPacketsPerLook = 16;  // sent, before the network is asked whether it wants something
+// What comes is looked at no more often than this: waking up for each packet costs more than taking it.
+constexpr std::chrono::microseconds kGathering{200};
 constexpr int kIpProtocolPgm = 113;
-constexpr int kHandlesMax = 64;  // more than this process has
-constexpr int64_t kOpenPoll_ns = 1'000'000;
-constexpr int kOpenPolls = 1000;
-// OpenPGM leaves so many bytes of each packet free for options of fragments, of which libzmq makes none.
-constexpr unsigned kReservedForFragments = 20;
-constexpr unsigned kTpduMax = 65'535;
-constexpr unsigned kPacketHeaders = 64;  // bytes of a packet that are not a message's
-
-const core::StopFlag kNeverStops;
+constexpr size_t kPgmHeaders = 20 + 24;  // bytes: IPv4, PGM
+constexpr size_t kUdpHeader = 8;
 
 // --- A process that its parent decides about.
 
@@ -71,7 +65,7 @@ void depend_on_parent() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// --- What libzmq would abort on.
+// --- What is better said in our own words.
 
 in_addr address_of(const std::string& text) {
   in_addr address{};
@@ -111,92 +105,60 @@ core::Status check_interface(const MulticastSettings& settings) {
                     std::strerror(errno));
 }
 
-// --- The socket.
+// --- What both do.
 
-// Our rate is kept by Pace. Left to itself, libzmq reaches 0.90 to 0.95 of what it is told: its bucket holds a
-// millisecond and is filled again by a timer of as much; and what is sent again comes out of it, too. So it is told
-// more, and only keeps bursts and repairs within bounds.
-int zmq_rate_of(const MulticastSettings& settings) {
-  return static_cast<int>(std::clamp<uint64_t>(settings.rate_bit_per_s / 1000 * 5 / 4, 1, kRateMax));
-}
-
-// The window that libzmq keeps is rate times interval, by ITS rate.
-int recovery_ms_of(const MulticastSettings& settings) {
-  return static_cast<int>(
-      std::clamp<uint64_t>(settings.window_bytes * 8 / static_cast<uint64_t>(zmq_rate_of(settings)), 1, 1'000'000));
-}
-
-void set_options(zmq::socket_t& socket, const MulticastSettings& settings) {
-  socket.set(zmq::sockopt::rate, zmq_rate_of(settings));
-  socket.set(zmq::sockopt::recovery_ivl, recovery_ms_of(settings));
-  socket.set(zmq::sockopt::multicast_hops, static_cast<int>(settings.hops));
-  socket.set(zmq::sockopt::multicast_maxtpdu,
-             static_cast<int>(std::min(settings.mtu_bytes + kReservedForFragments, kTpduMax)));
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kPgmMessageMax));
-  socket.set(zmq::sockopt::linger, 0);
-}
-
-core::Status open(zmq::socket_t& socket, const MulticastSettings& settings) {
+core::Result<std::unique_ptr<PgmSocket>> open(PgmRole role, const MulticastSettings& settings) {
   TD_TRY(check_permission(settings));
   TD_TRY(check_interface(settings));
-  set_options(socket, settings);
-  return connect(socket, fmt::format("{}://{};{}:{}", settings.scheme == Scheme::kPgm ? "pgm" : "epgm",
-                                     settings.interface, settings.group, settings.port));
+  return PgmSocket::open(role, settings);
 }
 
 bool tell(int parent, std::string_view text) { return ::send(parent, text.data(), text.size(), 0) >= 0; }
 
-// The sockets that OpenPGM opens, in libzmq's thread. Where its buffer overflows, a receiver is soon deaf: it is as
-// large as permissions allow, while libzmq would only ask for what anybody gets.
-bool enlarge_buffers(const MulticastSettings& settings) {
-  bool any = false;
-  for (int fd = 0; fd < kHandlesMax; ++fd) {
-    int protocol = 0;
-    socklen_t size = sizeof protocol;
-    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0) continue;
-    if (protocol != (settings.scheme == Scheme::kPgm ? kIpProtocolPgm : IPPROTO_UDP)) continue;
-    static_cast<void>(set_receive_buffer(fd, settings.buffer_bytes));
-    any = true;
-  }
-  return any;
-}
-
-void wait_until_open(const MulticastSettings& settings) {
-  const core::Clock& clock = core::system_clock();
-  for (int i = 0; i < kOpenPolls && !enlarge_buffers(settings); ++i) {
-    clock.sleep_until(clock.monotonic_ns() + kOpenPoll_ns, kNeverStops);
-  }
-}
-
-// On some malformed packets OpenPGM does not abort but runs in circles for ever, in libzmq's thread. A connection of
-// our own through the same thread shows it: what is sent on it no longer arrives.
-class NetworkThread {
+// On some malformed packets OpenPGM does not abort but runs in circles for ever. Then this ends the process.
+class Watchdog {
  public:
-  explicit NetworkThread(zmq::context_t& context)
-      : asking_(context, zmq::socket_type::pair), answering_(context, zmq::socket_type::pair) {
-    const std::string endpoint =
-        fmt::format("ipc://@tapedeck-pgm-line-{}-{}", getpid(), core::system_clock().monotonic_ns());
-    answering_.set(zmq::sockopt::linger, 0);
-    asking_.set(zmq::sockopt::linger, 0);
-    answering_.bind(endpoint);
-    asking_.connect(endpoint);
-  }
+  explicit Watchdog(const PgmSocket& socket)
+      : socket_(socket), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-  // Called every kThreadPoll at most; ends the process when there was no answer for so many times.
-  void look() {
-    zmq::message_t message;
-    const bool answered = unanswered_ == 0 || receive(answering_, message, zmq::recv_flags::dontwait);
-    unanswered_ = answered ? 1 : unanswered_ + 1;
-    if (answered) static_cast<void>(send(asking_, message));
-    if (unanswered_ <= kUnansweredMax) return;
-    fmt::print(stderr, "OpenPGM has not come back for {} ms\n", kUnansweredMax * kThreadPoll.count());
+ private:
+  void run(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any stopped;
+    uint64_t seen = 0;
+    for (int unchanged = 0; unchanged < kLooksMax;) {
+      if (stopped.wait_for(lock, stop, kLook, [&stop] { return stop.stop_requested(); })) return;
+      const uint64_t calls = socket_.calls();
+      const bool is_inside = calls % 2 == 1;
+      unchanged = is_inside && calls == seen ? unchanged + 1 : 0;
+      seen = calls;
+    }
+    fmt::print(stderr, "OpenPGM has not come back for {} ms\n", kLooksMax * kLook.count());
     _exit(static_cast<int>(core::ExitCode::kFailed));  // nothing can be closed in good order
   }
 
+  const PgmSocket& socket_;
+  std::jthread thread_;
+};
+
+// Waits for what the network asks of a socket, or for another handle.
+class Waiting {
+ public:
+  explicit Waiting(const PgmSocket& socket) : handles_(socket.handles()) { handles_.push_back({}); }
+
+  // Whether the network asks, or the time is over.
+  bool wait(pollfd other, int64_t timeout_ns) {
+    handles_.back() = other;
+    const timespec timeout{.tv_sec = timeout_ns / 1'000'000'000, .tv_nsec = timeout_ns % 1'000'000'000};
+    const int ready = ppoll(handles_.data(), handles_.size(), &timeout, nullptr);
+    return ready == 0 ||
+           std::any_of(handles_.begin(), handles_.end() - 1, [](const pollfd& handle) { return handle.revents != 0; });
+  }
+  [[nodiscard]] bool other_is_ready() const { return handles_.back().revents != 0; }
+
  private:
-  zmq::socket_t asking_;
-  zmq::socket_t answering_;
-  int unanswered_ = 0;
+  std::vector<pollfd> handles_;
 };
 
 // --- Sending.
@@ -205,94 +167,90 @@ class NetworkThread {
 class Pace {
  public:
   explicit Pace(const MulticastSettings& settings)
-      : ns_per_byte_(8e9 / static_cast<double>(settings.rate_bit_per_s) * settings.mtu_bytes /
-                     (settings.mtu_bytes - kPacketHeaders)) {}
+      : headers_(settings.scheme == Scheme::kPgm ? kPgmHeaders : kPgmHeaders + kUdpHeader),
+        ns_per_byte_(8e9 / static_cast<double>(settings.rate_bit_per_s)) {}
 
-  void wait_for_turn(size_t bytes) {
-    const core::Clock& clock = core::system_clock();
-    const int64_t now_ns = clock.monotonic_ns();
-    next_ns_ = std::max(next_ns_, now_ns - kSendBurst_ns);
-    if (next_ns_ > now_ns) clock.sleep_until(next_ns_, kNeverStops);
-    next_ns_ += static_cast<int64_t>(static_cast<double>(bytes) * ns_per_byte_);
+  // How long it is until the next packet may go.
+  [[nodiscard]] int64_t wait_ns() const { return next_ns_ - now_ns(); }
+  void count(size_t packet_bytes) {
+    next_ns_ = std::max(next_ns_, now_ns() - kBurst_ns) +
+               static_cast<int64_t>(static_cast<double>(packet_bytes + headers_) * ns_per_byte_);
   }
+  [[nodiscard]] static int64_t now_ns() { return core::system_clock().monotonic_ns(); }
 
  private:
+  size_t headers_;
   double ns_per_byte_;
   int64_t next_ns_ = 0;
 };
 
-// Messages under way: ZeroMQ sends them from where they were read to, and says when it has (from its own thread). There
-// is no high-water mark, at which a socket might drop: what bounds them is that a batch is read into when it is free.
-class Batch {
+class Sender {
  public:
-  PgmPacketReader packets;
+  Sender(PgmSocket& socket, const MulticastSettings& settings)
+      : socket_(socket),
+        waiting_(socket),
+        pace_(settings),
+        stream_(socket.packet_bytes(), [this](core::Bytes packet) { return send(packet); }) {}
 
-  void begin(size_t messages) {
-    const std::lock_guard lock(mutex_);
-    unsent_ = messages;
+  // Until the parent has closed its end, and all is sent.
+  core::Status run(int parent) {
+    PgmPacketReader packets;
+    while (status_) {
+      switch (packets.read(parent, MSG_DONTWAIT)) {
+        case PgmPacketReader::Outcome::kMessages:
+          packets.for_each([this](core::Bytes message) { static_cast<void>(stream_.add(message)); });
+          break;
+        case PgmPacketReader::Outcome::kNothing:
+          if (stream_.flush()) serve({.fd = parent, .events = POLLIN, .revents = 0}, kPoll_ns);
+          break;
+        case PgmPacketReader::Outcome::kEnded: static_cast<void>(stream_.flush()); return status_;
+      }
+    }
+    return status_;
   }
-  static void message_sent(void*, void* batch) { static_cast<Batch*>(batch)->message_sent(); }
-  // Until the batch may be read into.
-  void wait_until_sent(NetworkThread& thread) {
-    std::unique_lock lock(mutex_);
-    while (!sent_.wait_for(lock, kThreadPoll, [this] { return unsent_ == 0; })) thread.look();
+
+  // What was sent last may have to be sent again.
+  core::Status linger(int64_t for_ns) {
+    const int64_t end_ns = Pace::now_ns() + for_ns;
+    for (int64_t left_ns = for_ns; left_ns > 0 && status_; left_ns = end_ns - Pace::now_ns()) {
+      serve(kNobody, std::min(left_ns, kPoll_ns));
+    }
+    return status_;
   }
 
  private:
-  void message_sent() {
-    const std::lock_guard lock(mutex_);
-    if (--unsent_ == 0) sent_.notify_one();
+  static constexpr pollfd kNobody{.fd = -1, .events = 0, .revents = 0};
+
+  bool send(core::Bytes packet) {
+    for (int64_t wait_ns; status_ && (wait_ns = pace_.wait_ns()) > 0;) serve(kNobody, std::min(wait_ns, kPoll_ns));
+    if (++sent_ % kPacketsPerLook == 0) serve(kNobody, 0);
+    while (status_ && !socket_.send(packet)) serve(socket_.writable(), kPoll_ns);
+    pace_.count(packet.size());
+    return status_.has_value();
   }
 
-  std::mutex mutex_;
-  std::condition_variable sent_;
-  size_t unsent_ = 0;  // guarded by mutex_
+  // Answers the network, until `other` is ready or the time is over.
+  void serve(pollfd other, int64_t timeout_ns) {
+    if (!waiting_.wait(other, socket_.timeout_ns(timeout_ns))) return;
+    const auto worked = socket_.work([](uint64_t, core::Bytes) {});
+    if (!worked) status_ = tl::unexpected(worked.error());
+  }
+
+  PgmSocket& socket_;
+  Waiting waiting_;
+  Pace pace_;
+  PgmStreamWriter stream_;
+  uint64_t sent_ = 0;  // packets
+  core::Status status_;
 };
 
-void send_all(zmq::socket_t& socket, Batch& batch, Pace& pace) {
-  size_t count = 0;
-  size_t bytes = 0;
-  batch.packets.for_each([&](core::Bytes message) {
-    ++count;
-    bytes += message.size();
-  });
-  batch.begin(count);
-  pace.wait_for_turn(bytes);
-  batch.packets.for_each([&](core::Bytes bytes_of_it) {
-    zmq::message_t message(const_cast<std::byte*>(bytes_of_it.data()), bytes_of_it.size(), Batch::message_sent, &batch);
-    while (!send(socket, message)) {
-    }
-  });
-}
-
-// What was sent last may have to be sent again.
-void linger(std::array<Batch, kBatches>& batches, NetworkThread& thread, const MulticastSettings& settings) {
-  for (Batch& batch : batches) batch.wait_until_sent(thread);
-  const core::Clock& clock = core::system_clock();
-  clock.sleep_until(clock.monotonic_ns() + std::min(settings.recovery_ns, kLingerMax_ns), kNeverStops);
-}
-
 core::Status run_sender(const MulticastSettings& settings, int parent) {
-  std::array<Batch, kBatches> batches;  // outlives the context, whose thread tells it what was sent
-  zmq::context_t context(1);
-  zmq::socket_t socket(context, zmq::socket_type::xpub);
-  socket.set(zmq::sockopt::sndhwm, 0);
-  socket.set(zmq::sockopt::xpub_nodrop, true);
-  TD_TRY(open(socket, settings));
-  NetworkThread thread(context);
-  wait_until_open(settings);
+  TD_ASSIGN(const std::unique_ptr<PgmSocket> socket, open(PgmRole::kSend, settings));
+  const Watchdog watchdog(*socket);
   if (!tell(parent, kPgmReady)) return {};
-  Pace pace(settings);
-  for (size_t i = 0;; i = (i + 1) % kBatches) {
-    batches[i].wait_until_sent(thread);
-    PgmPacketReader::Outcome outcome;
-    while ((outcome = batches[i].packets.read(parent, 0)) == PgmPacketReader::Outcome::kNothing) {
-    }
-    if (outcome == PgmPacketReader::Outcome::kEnded) break;
-    send_all(socket, batches[i], pace);
-  }
-  linger(batches, thread, settings);
-  return {};
+  Sender sender(*socket, settings);
+  TD_TRY(sender.run(parent));
+  return sender.linger(std::min(settings.recovery_ns, kLingerMax_ns));
 }
 
 // --- Receiving.
@@ -306,7 +264,7 @@ class PacketWriter {
   [[nodiscard]] bool add(core::Bytes message) {
     if (packet_.size() + kPgmLengthBytes + message.size() > kPgmPacketBytes && !flush()) return false;
     core::append_le(packet_, static_cast<uint32_t>(message.size()));
-    core::append_bytes(packet_, message);
+    packet_.insert(packet_.end(), message.begin(), message.end());
     return packet_.size() <= kPgmPacketBytes || flush();
   }
 
@@ -329,26 +287,24 @@ class PacketWriter {
 };
 
 core::Status run_receiver(const MulticastSettings& settings, int parent) {
-  zmq::context_t context(1);
-  zmq::socket_t socket(context, zmq::socket_type::sub);
-  socket.set(zmq::sockopt::rcvhwm, kReceivedWaiting);
-  socket.set(zmq::sockopt::subscribe, "");
-  TD_TRY(open(socket, settings));
-  NetworkThread thread(context);
-  socket.set(zmq::sockopt::rcvtimeo, static_cast<int>(kThreadPoll.count()));
-  wait_until_open(settings);
+  TD_ASSIGN(const std::unique_ptr<PgmSocket> socket, open(PgmRole::kReceive, settings));
+  const Watchdog watchdog(*socket);
   PacketWriter packets(parent);
   bool has_parent = tell(parent, kPgmReady);
-  zmq::message_t message;
+  PgmStreamReader stream([&](core::Bytes message) { has_parent = has_parent && packets.add(message); });
+  const auto take = [&stream](uint64_t sender, core::Bytes packet) {
+    packet.empty() ? stream.lost(sender) : stream.add(sender, packet);
+  };
+  Waiting waiting(*socket);
   while (has_parent) {
-    if (!receive(socket, message)) {
-      thread.look();
-      continue;
+    bool has_some = false;
+    for (bool has_more = true; has_more && has_parent; has_some |= has_more) {
+      TD_ASSIGN(has_more, socket->work(take));
     }
-    do {
-      has_parent = packets.add(bytes_of(message));
-    } while (has_parent && receive(socket, message, zmq::recv_flags::dontwait));
     has_parent = has_parent && packets.flush();
+    if (has_some) std::this_thread::sleep_for(kGathering);
+    waiting.wait({.fd = parent, .events = 0, .revents = 0}, socket->timeout_ns(kPoll_ns));
+    has_parent = has_parent && !waiting.other_is_ready();
   }
   return {};
 }

@@ -1,6 +1,6 @@
-// What `tapedeck pgm-line` does: runs OpenPGM, through a PGM or EPGM socket of libzmq, for the process that has started
-// it and holds the other end of `socket` (pgm_packet.h). It may abort at any time on what comes from the network, and
-// it ends when its parent does. Called from main, once.
+// What `tapedeck pgm-line` does: runs OpenPGM (pgm_socket.h) with ZeroMQ's messages (pgm_stream.h), for the process
+// that has started it and holds the other end of `socket` (pgm_packet.h). It may abort at any time on what comes from
+// the network, and it ends when its parent does. Called from main, once.
 #pragma once
 
 #include "engine/core/status.h"

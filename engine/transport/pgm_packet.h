@@ -18,7 +18,6 @@ namespace tapedeck::transport {
 inline constexpr std::string_view kPgmReady = "ready";
 inline constexpr size_t kPgmPacketBytes = 128u << 10;
 inline constexpr size_t kPgmLengthBytes = 4;
-inline constexpr size_t kPgmMessageMax = 17u << 20;  // bytes; the largest record of a tape, with room for its topic
 
 // Reads packets until the last of them ends with a message. Reuses its memory.
 class PgmPacketReader {

@@ -19,7 +19,7 @@ struct Hello {
   uint64_t window_bytes = 0;  // that may be under way to it, of data over lines that lose what does not fit; 0: any
 };
 
-// Subscriber to replay, each 100 ms; with a window, whenever there is progress.
+// Subscriber to replay, each 100 ms; with a window, when a quarter of it was handled, or each 5 ms what was.
 struct Progress {
   uint64_t records = 0;  // handled
   int64_t sent_ns = 0;   // by the subscriber's wall clock

@@ -115,7 +115,7 @@ class ShortQueues(MulticastTest):
 class ShortQueuesOverPgm(ShortQueues):
     scheme = "pgm"
     losses_are_repaired = True
-    burst, queue = "8kb", "8kb"  # so short that some is dropped however slow the machine is
+    burst, queue = "2kb", "4kb"  # shorter than what a sender that was late sends at once
 
 
 class ForgedPgm(MulticastTest):

