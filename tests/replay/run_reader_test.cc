@@ -10,7 +10,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-constexpr uint64_t kFirst_ns = 1'500'000'000'000'000'000;
+constexpr uint64_t kStart_ns = 1'500'000'000'000'000'000;
 
 // Two lanes that take turns, a block of one record each; record N a second after record N - 1.
 class RunReaderTest : public tape::TapeTest {
@@ -21,7 +21,7 @@ class RunReaderTest : public tape::TapeTest {
       maker.add({.lane = static_cast<uint16_t>(i % 2),
                  .topic = "X/A",
                  .payload = std::to_string(i),
-                 .time_ns = kFirst_ns + i * 1'000'000'000,
+                 .time_ns = kStart_ns + i * 1'000'000'000,
                  .ordinal = i});
       maker.end_blocks();
     }

@@ -93,7 +93,8 @@ TEST(Plan, SaysThatAShardAndItsIoThreadShareTheOnlyCore) {
 
 TEST(Plan, GoesToAnotherNodeWhenThatOfTheNicIsFullAndSaysSo) {
   const Plan plan = plan_for(machine("numa:2 core:2 pu:1", 1), ask(Role::kPublisher, 2, {}));
-  EXPECT_THAT(plan.warnings, ElementsAre("pub-io-1 and pub-1 not on node 0, where NIC nic0 hangs: its data cross between nodes"));
+  EXPECT_THAT(plan.warnings,
+              ElementsAre("pub-io-1 and pub-1 not on node 0, where NIC nic0 hangs: its data cross between nodes"));
 }
 
 TEST(Plan, MakesOneShardForEachNicButNoMoreThanCoresCarry) {
