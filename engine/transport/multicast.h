@@ -12,6 +12,9 @@
 
 namespace tapedeck::transport {
 
+// Of a line's rate: what a sender that was late may send at once.
+inline constexpr int64_t kSendBurst_ns = 1'000'000;
+
 // As users give it. None: computed.
 struct MulticastOptions {
   std::optional<uint64_t>

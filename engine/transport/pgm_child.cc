@@ -27,7 +27,6 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
 constexpr std::chrono::milliseconds kLook{100};
 constexpr int kLooksMax = 8;
 constexpr int64_t kPoll_ns = 100'000'000;
@@ -173,7 +172,7 @@ class Pace {
   // How long it is until the next packet may go.
   [[nodiscard]] int64_t wait_ns() const { return next_ns_ - now_ns(); }
   void count(size_t packet_bytes) {
-    next_ns_ = std::max(next_ns_, now_ns() - kBurst_ns) +
+    next_ns_ = std::max(next_ns_, now_ns() - kSendBurst_ns) +
                static_cast<int64_t>(static_cast<double>(packet_bytes + headers_) * ns_per_byte_);
   }
   [[nodiscard]] static int64_t now_ns() { return core::system_clock().monotonic_ns(); }

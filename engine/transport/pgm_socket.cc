@@ -20,7 +20,7 @@ namespace {
 // OpenPGM leaves so many bytes of each packet free for options of fragments, of which nobody here makes any.
 constexpr unsigned kReservedForFragments = 20;
 constexpr unsigned kTpduMax = 65'535;
-constexpr size_t kReceivedAtOnce = 64;  // packets
+constexpr size_t kPacketsAtOnce = 64;  // packets
 
 // Of repairs and heartbeats, as libzmq sets them.
 constexpr int kPeerExpiry_us = 300'000'000;
@@ -189,7 +189,7 @@ PgmSocket::PgmSocket(Handle socket)
     : socket_(std::move(socket)),
       packet_bytes_(static_cast<size_t>(get(socket_.get(), PGM_MSS))),
       handles_({{handle(PGM_RECV_SOCK), POLLIN, 0}, {handle(PGM_PENDING_SOCK), POLLIN, 0}}),
-      received_(kReceivedAtOnce) {}
+      received_(kPacketsAtOnce) {}
 
 PgmSocket::~PgmSocket() = default;
 

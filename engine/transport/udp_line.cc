@@ -18,7 +18,6 @@ namespace {
 
 constexpr size_t kJoinedMax = 65'536;  // bytes of what the kernel joins
 constexpr size_t kReceivedAtOnce = 16;
-constexpr int64_t kBurst_ns = 1'000'000;  // of the rate: what a sender that was late may send at once
 constexpr int64_t kRetry_ns = 20'000'000;
 constexpr uint64_t kWindowMin = 128u << 10;
 // The kernel counts its own bytes too, of which we have twice what was asked for; small datagrams cost several times
@@ -98,7 +97,7 @@ class UdpSender final : public LineSender {
   // No faster than the rate.
   bool wait_for_turn(size_t bytes, const core::StopFlag& stop) {
     const int64_t now_ns = clock_.monotonic_ns();
-    next_ns_ = std::max(next_ns_, now_ns - kBurst_ns);
+    next_ns_ = std::max(next_ns_, now_ns - kSendBurst_ns);
     if (next_ns_ > now_ns && !clock_.sleep_until(next_ns_, stop)) return false;
     next_ns_ += static_cast<int64_t>(static_cast<double>(bytes) * 8e9 / static_cast<double>(settings_.rate_bit_per_s));
     return true;

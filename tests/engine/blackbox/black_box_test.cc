@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "engine/core/durations.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/plain_message.h"
 #include "engine/transport/socket.h"
@@ -22,7 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int kDeadline_ms = 20'000;
-constexpr int64_t kMillisecond_ns = 1'000'000;
 
 class ThrowingHandler final : public Handler {
  public:
@@ -35,7 +35,7 @@ class BlackBox : public ::testing::Test {
   BlackBox() : xpub_(context_, zmq::socket_type::xpub) {
     options_.endpoint = "ipc://" + (folder_ / "data").string();
     options_.name = "test";
-    options_.verdict_timeout_ns = kMillisecond_ns;
+    options_.verdict_timeout_ns = core::kMillisecond_ns;
     xpub_.set(zmq::sockopt::linger, 0);
     xpub_.set(zmq::sockopt::rcvtimeo, kDeadline_ms);
     xpub_.bind(options_.endpoint);
@@ -265,7 +265,7 @@ TEST_F(BlackBox, AnInterruptedReplayIsAnIncompleteOne) {
 }
 
 TEST_F(BlackBox, SilenceEndsIt) {
-  options_.silence_ns = 100 * kMillisecond_ns;
+  options_.silence_ns = 100 * core::kMillisecond_ns;
   start();
   greet();
   send(make_frame(1, 0, 5));
@@ -277,7 +277,7 @@ TEST_F(BlackBox, SilenceEndsIt) {
 }
 
 TEST_F(BlackBox, SilenceEndsItThoughAnotherReplayHasTakenThePlace) {
-  options_.silence_ns = 100 * kMillisecond_ns;
+  options_.silence_ns = 100 * core::kMillisecond_ns;
   start();
   greet();
   for (uint64_t i = 0; !is_over(); ++i) {
@@ -426,7 +426,7 @@ TEST_F(BlackBox, AWorkerThatDoesNotComeBackIsNamed) {
   std::promise<void> go_on;
   std::promise<Status::Worker> seen;
   bool told = false;
-  options_.stall_ns = kMillisecond_ns;
+  options_.stall_ns = core::kMillisecond_ns;
   options_.workers = 2;
   on_status_ = [&](const Status& status) {
     if (told || status.workers[1].stalled_ns == 0) return;
@@ -540,7 +540,7 @@ TEST_F(BlackBoxOfPlainWire, WhatIsNoRecordOfTheTapeIsCountedAndLeftOut) {
 }
 
 TEST_F(BlackBoxOfPlainWire, NothingIsTakenOnceAnotherReplayPublishesThere) {
-  options_.silence_ns = 100 * kMillisecond_ns;
+  options_.silence_ns = 100 * core::kMillisecond_ns;
   greet_plain();
   send_plain(0, 0, 5, "A");
   announce_plain(99);
@@ -624,7 +624,7 @@ TEST_F(BlackBoxOfShards, EndpointsOfSomeShardsOnlyAreRefused) {
 }
 
 TEST_F(BlackBoxOfShards, AnEndpointWhereNobodyAnnouncesAShardIsNamedAfterTheSilence) {
-  options_.silence_ns = 100 * kMillisecond_ns;
+  options_.silence_ns = 100 * core::kMillisecond_ns;
   start_all();
   announce();
   const auto failed = result();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/core/durations.h"
 #include "tests/engine/tape/tape_fixture.h"
 
 namespace tapedeck::blackbox {
@@ -11,7 +12,6 @@ using namespace std::chrono_literals;
 
 constexpr uint64_t kPublisher = 7;
 constexpr uint64_t kWindow = 4000;  // bytes
-constexpr int64_t kMillisecond_ns = 1'000'000;
 
 // Over inproc, where what was sent is there when send() comes back.
 class SessionClientTest : public testing::Test {
@@ -53,20 +53,20 @@ TEST_F(SessionClientTest, WithAWindowItTellsAtOnceThatAQuarterOfItWasHandled) {
 
 TEST_F(SessionClientTest, WithAWindowItTellsSoonOfAnyProgressAndOnlyOfProgress) {
   join(kWindow);
-  clock_.elapsed_ns += 5 * kMillisecond_ns;
+  clock_.elapsed_ns += 5 * core::kMillisecond_ns;
   EXPECT_FALSE(tells({.handled = 1}));
   EXPECT_TRUE(tells({.handled = 1, .lost = 1}));
-  clock_.elapsed_ns += 4 * kMillisecond_ns;
+  clock_.elapsed_ns += 4 * core::kMillisecond_ns;
   EXPECT_FALSE(tells({.handled = 2, .lost = 1}));
-  clock_.elapsed_ns += kMillisecond_ns;
+  clock_.elapsed_ns += core::kMillisecond_ns;
   EXPECT_TRUE(tells({.handled = 2, .lost = 1}));
 }
 
 TEST_F(SessionClientTest, WithoutAWindowItTellsTenTimesASecond) {
   join(0);
-  clock_.elapsed_ns += 99 * kMillisecond_ns;
+  clock_.elapsed_ns += 99 * core::kMillisecond_ns;
   EXPECT_FALSE(tells({.handled = 1000, .bytes = 1'000'000}));
-  clock_.elapsed_ns += kMillisecond_ns;
+  clock_.elapsed_ns += core::kMillisecond_ns;
   EXPECT_TRUE(tells({.handled = 1000, .bytes = 1'000'000}));
 }
 

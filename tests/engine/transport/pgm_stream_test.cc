@@ -7,7 +7,6 @@
 namespace tapedeck::transport {
 namespace {
 
-using core::Bytes;
 using testing::ElementsAre;
 using testing::ElementsAreArray;
 using testing::IsEmpty;
@@ -34,7 +33,7 @@ class PgmStream : public testing::Test {
  protected:
   std::vector<std::string> write(const std::vector<std::vector<std::byte>>& messages) {
     std::vector<std::string> packets;
-    PgmStreamWriter writer(kPacketBytes, [&](Bytes packet) {
+    PgmStreamWriter writer(kPacketBytes, [&](core::Bytes packet) {
       packets.emplace_back(core::as_text(packet));
       return true;
     });
@@ -45,7 +44,7 @@ class PgmStream : public testing::Test {
   void read(std::string_view packet, uint64_t sender = kSender) { reader_.add(sender, core::as_bytes(packet)); }
 
   std::vector<std::vector<std::byte>> read_;
-  PgmStreamReader reader_{[this](Bytes message) { read_.emplace_back(message.begin(), message.end()); }};
+  PgmStreamReader reader_{[this](core::Bytes message) { read_.emplace_back(message.begin(), message.end()); }};
 };
 
 TEST_F(PgmStream, IsThatOfLibzmq) {
@@ -102,11 +101,11 @@ TEST_F(PgmStream, LeavesOutWhatIsMalformedAndJoinsAgain) {
 TEST_F(PgmStream, TakesPacketsOfAnyOrigin) {
   const std::string packet = write({message_of(20), message_of(25)})[0];
   uint64_t sender = 0;
-  bombard(core::as_bytes(packet), 3, [&](Bytes bytes) { reader_.add(sender++ / 3, bytes); });
+  bombard(core::as_bytes(packet), 3, [&](core::Bytes bytes) { reader_.add(sender++ / 3, bytes); });
 }
 
 TEST_F(PgmStream, EndsWhenSendingDoes) {
-  PgmStreamWriter writer(kPacketBytes, [](Bytes) { return false; });
+  PgmStreamWriter writer(kPacketBytes, [](core::Bytes) { return false; });
   EXPECT_TRUE(writer.flush()) << "nothing to send";
   EXPECT_TRUE(writer.add(message_of(3)));
   EXPECT_FALSE(writer.flush());
