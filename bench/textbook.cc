@@ -45,6 +45,11 @@ NextMessage the_same_again(const std::vector<std::byte>& payload) {
 
 // Pieces of the files of a tape, from the first again after the last; what is left at the end of a file is passed over.
 NextMessage read_from(std::vector<tapedeck::core::File> files, tapedeck::core::BufferPool& pool, size_t bytes) {
+  std::erase_if(files, [bytes](const auto& file) { return file.size().value() < bytes; });
+  if (files.empty()) {
+    fmt::print(stderr, "textbook: no file of the tape has {} bytes: make a larger one\n", bytes);
+    std::exit(1);
+  }
   return [files = std::make_shared<std::vector<tapedeck::core::File>>(std::move(files)), &pool, bytes, file = size_t{0},
           at = uint64_t{0}]() mutable {
     while (at + bytes > (*files)[file].size().value()) {

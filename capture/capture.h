@@ -1,7 +1,7 @@
 // Captures one file into one tape, start to end. Opens the file first, so that one that is no capture leaves no tape
 // behind. Whatever ends a capture early (damage in the file, a full disk, a signal), the tape is sealed with what was
 // read. From a pipe, blocks are written when they are old, too. Runs in the caller's thread, which takes its place in
-// the plan, and keeps it; a second one writes, and a third reads a regular file ahead.
+// the plan, and keeps it; a second one writes, and a third reads a regular pcap file ahead.
 #pragma once
 
 #include <functional>

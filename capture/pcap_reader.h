@@ -1,6 +1,6 @@
 // Reads the records of a pcap file of version 2.4, in either byte order, with times in micro- or nanoseconds: the form
 // that nearly all captures have, read without a copy or a call per packet (draft-ietf-opsawg-pcap). Gives what libpcap
-// gives. One thread; the bytes of a packet are good until the next one is read; no allocation after the start.
+// gives. One thread; the bytes of a packet are good until the next one is read; no allocation per packet.
 #pragma once
 
 #include <memory>

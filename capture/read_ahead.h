@@ -1,7 +1,7 @@
 // Reads a stream ahead of who walks its bytes: a thread copies from the system, or inflates, while the bytes before are
 // decoded. At most kBuffers buffers are filled and not walked yet; they are recycled. Of what is no regular file it
 // reads in the call itself, and no further than the system gives at once, so that a live pipe is not held up. For one
-// thread, which waits where nothing is read yet; no allocation and no copy but that of a short rest.
+// thread, which waits where nothing is read yet; no allocation per packet, and no copy but that of a short rest.
 #pragma once
 
 #include <thread>

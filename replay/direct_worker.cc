@@ -1,7 +1,6 @@
 #include "replay/direct_worker.h"
 
 #include "engine/blackbox/worker.h"
-#include "replay/report.h"
 
 namespace tapedeck::replay {
 
@@ -19,8 +18,17 @@ void DirectWorker::run() {
     if (!run.buffer) return;
     const RunReader::Read read = reader_.read(run);
     if (read == RunReader::Read::kEnd) return;
-    if (read == RunReader::Read::kRun) handle_run(run);
+    if (read == RunReader::Read::kNothing) continue;
+    if (pass_before_was_in_vain(run)) return;
+    handle_run(run);
   }
+}
+
+// Whether a pass begins after one of whose blocks none could be opened: all others would be like it.
+bool DirectWorker::pass_before_was_in_vain(const Run& run) {
+  if (run.pass < passes_) return false;
+  const uint64_t before = std::exchange(records_before_pass_, receipt_.records);
+  return passes_ > 0 && receipt_.records == before;
 }
 
 void DirectWorker::handle_run(const Run& run) {
@@ -42,7 +50,11 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
   if (damage != tape::Damage::kNone) {
     ++receipt_.damaged_blocks;
     receipt_.records_lost += header.record_count;
-    records_lost_[run.lane] += header.record_count;
+    if (damage_.size() < kDamageKept) {
+      damage_.push_back({.file = tape::lane_folder(run.lane),
+                         .records_lost = header.record_count,
+                         .what = std::string(damage_name(damage))});
+    }
     return;
   }
   tape::LaneDigest& digest = receipt_.lanes[run.lane];
@@ -63,7 +75,7 @@ void DirectWorker::handle_block(const Run& run, const tape::BlockHeader& header,
 
 std::vector<tape::DamageReport> DirectWorker::damage() const {
   std::vector<tape::DamageReport> damage = reader_.damage();
-  add_lost(damage, records_lost_, tape::Damage::kRaw);
+  damage.insert(damage.end(), damage_.begin(), damage_.end());
   return damage;
 }
 

@@ -35,6 +35,7 @@ class DirectWorker {
   [[nodiscard]] const std::string& failure() const { return failure_; }  // of the handler; empty if none
 
  private:
+  [[nodiscard]] bool pass_before_was_in_vain(const Run& run);
   void handle_run(const Run& run);
   void handle_block(const Run& run, const tape::BlockHeader& header, core::Bytes frame);
 
@@ -46,7 +47,8 @@ class DirectWorker {
   std::map<core::Lane, tape::LaneDigest> read_;
   transport::Receipt receipt_;
   uint32_t passes_ = 0;
-  std::map<core::Lane, uint64_t> records_lost_;  // in blocks that do not decompress
+  std::vector<tape::DamageReport> damage_;  // of blocks that could not be opened
+  uint64_t records_before_pass_ = 0;
   std::string failure_;
   alignas(64) std::atomic<uint64_t> records_{0};
 };

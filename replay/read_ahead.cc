@@ -2,8 +2,9 @@
 
 namespace tapedeck::replay {
 
-ReadAhead::ReadAhead(RunReader& reader, core::BufferPool& pool, const core::StopFlag& stop)
-    : reader_(reader), pool_(pool), stop_(stop), thread_([this] { run(); }) {}
+ReadAhead::ReadAhead(RunReader& reader, core::BufferPool& pool, const core::StopFlag& stop,
+                     std::function<void()> on_start)
+    : reader_(reader), pool_(pool), stop_(stop), thread_([this, begin = std::move(on_start)] { run(begin); }) {}
 
 ReadAhead::~ReadAhead() {
   runs_.close();
@@ -12,7 +13,8 @@ ReadAhead::~ReadAhead() {
   thread_.join();
 }
 
-void ReadAhead::run() {
+void ReadAhead::run(const std::function<void()>& on_start) {
+  on_start();
   for (;;) {
     Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));

@@ -1,7 +1,9 @@
 // Reads ahead for who must not wait for a disk: a thread that reads runs into recycled buffers, ahead of their time,
-// and hands them on through a bounded queue. It ends with the tape, or when its queue is closed.
+// and hands them on through a bounded queue. It ends with the tape, when its queue is closed, or when the
+// replay is stopped.
 #pragma once
 
+#include <functional>
 #include <thread>
 
 #include "engine/core/bounded_queue.h"
@@ -11,9 +13,10 @@ namespace tapedeck::replay {
 
 class ReadAhead {
  public:
-  // Starts the thread. Everything must outlive this.
-  ReadAhead(RunReader& reader, core::BufferPool& pool, const core::StopFlag& stop);
-  // Lets go of what was not popped.
+  // Starts the thread, which calls `on_start` first. Everything must outlive this.
+  ReadAhead(RunReader& reader, core::BufferPool& pool, const core::StopFlag& stop, std::function<void()> on_start);
+  // Lets go of what was not popped. Before the end of the tape only once the replay is stopped: the thread may be
+  // waiting for buffers that others hold.
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
@@ -24,7 +27,7 @@ class ReadAhead {
  private:
   static constexpr size_t kRunsAhead = 4;  // in the queue; the pool's buffers are the bound of everything in flight
 
-  void run();
+  void run(const std::function<void()>& on_start);
 
   RunReader& reader_;
   core::BufferPool& pool_;

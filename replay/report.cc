@@ -118,14 +118,6 @@ std::string to_json(const Report& report, int64_t late_limit_ns) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
-void add_lost(std::vector<tape::DamageReport>& damage, const std::map<core::Lane, uint64_t>& records_lost,
-              tape::Damage what) {
-  for (const auto& [lane, records] : records_lost) {
-    damage.push_back(
-        {.file = tape::lane_folder(lane), .records_lost = records, .what = std::string(damage_name(what))});
-  }
-}
-
 std::string to_text(const Report& report, int64_t late_limit_ns) {
   const double seconds = std::max(report.seconds, 1e-9);
   fmt::memory_buffer out;

@@ -2,7 +2,6 @@
 // of it arrived.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,10 +41,6 @@ struct Report {
   [[nodiscard]] bool all_proved() const;  // as many receipts as were asked for, and every one equal
   [[nodiscard]] Verdict verdict(int64_t late_limit_ns) const;
 };
-
-// Adds what was lost of each lane's records.
-void add_lost(std::vector<tape::DamageReport>& damage, const std::map<core::Lane, uint64_t>& records_lost,
-              tape::Damage what);
 
 [[nodiscard]] core::ExitCode exit_code(const Report& report, int64_t late_limit_ns);
 [[nodiscard]] std::string to_json(const Report& report, int64_t late_limit_ns);

@@ -5,11 +5,6 @@
 #include "replay/ordered_feed.h"
 
 namespace tapedeck::replay {
-namespace {
-
-constexpr size_t kDamageKept = 1000;  // reports
-
-}  // namespace
 
 RunReader::RunReader(const What& what, LaneShare lanes) : what_(what), lanes_(std::move(lanes)) {}
 

@@ -9,6 +9,9 @@
 
 namespace tapedeck::replay {
 
+// How many reports of damage a reader keeps.
+inline constexpr size_t kDamageKept = 1000;
+
 // In which order runs are read.
 enum class Order {
   kOfRuns,           // large runs, by the time of their first records

@@ -119,8 +119,8 @@ void Shard::finish_outputs() {
 }
 
 void Shard::run() {
-  // Before this thread takes its place, which those that it starts inherit: the disk must not make a record late.
-  if (shared_.options.rate) ahead_.emplace(reader_, pool_, shared_.stop);
+  // Before this thread takes its place, which those that it starts inherit.
+  if (reads_ahead()) ahead_.emplace(reader_, pool_, shared_.stop, [this] { place_read_ahead(); });
   if (place() != nullptr) shared_.notices.add(topology::take_place(place()->thread));
   start_outputs();
   const bool go = wait_for_subscribers();
@@ -132,6 +132,17 @@ void Shard::run() {
   say_the_end();
   publisher_.close(linger_ms());
   finish_outputs();
+}
+
+// A paced replay does, for the disk must not make a record late. And one in order of arrival: the search for the next
+// record that is wanted may go through the whole tape, and this thread has to give signs of life meanwhile.
+bool Shard::reads_ahead() const { return shared_.options.rate.has_value() || shared_.options.ordered; }
+
+// It mostly waits, so no plan has a CPU for it; but it is the first to touch the buffers.
+void Shard::place_read_ahead() {
+  if (place() == nullptr) return;
+  shared_.notices.add(topology::take_place(
+      {.name = fmt::format("read-{}", number_), .cpu = {}, .node = place()->thread.node, .fifo_priority = {}}));
 }
 
 int Shard::linger_ms() const {
@@ -194,8 +205,6 @@ void Shard::play_paced() {
   passes_ = paced_->passes();
 }
 
-// Read here and not by a thread of its own: what is read next is sent next, while the I/O thread sends what was read
-// before; a thread between the two would cost wake-ups, and a core where there are enough.
 void Shard::play_at_full_speed() {
   std::optional<Run> run = next_run();
   start_with_the_others();
@@ -206,7 +215,21 @@ void Shard::play_at_full_speed() {
 }
 
 // Nothing at the end, or when the replay was stopped.
-std::optional<Run> Shard::next_run() {
+std::optional<Run> Shard::next_run() { return ahead_ ? take_run() : read_run(); }
+
+std::optional<Run> Shard::take_run() {
+  std::optional<Run> run;
+  do {
+    keep_house();
+    if (shared_.stop.requested()) return std::nullopt;
+    run = ahead_->runs().pop(transport::kPollInterval);
+  } while (!run && !ahead_->runs().exhausted());
+  return run;
+}
+
+// Read here and not by a thread of its own: what is read next is sent next, while the I/O thread sends what was read
+// before; a thread between the two would cost wake-ups, and a core where there are enough.
+std::optional<Run> Shard::read_run() {
   for (;;) {
     Run run;
     do {
@@ -260,8 +283,14 @@ void Shard::say_the_end() {
 
 std::vector<tape::DamageReport> Shard::damage() const {
   std::vector<tape::DamageReport> damage = reader_.damage();
-  if (paced_) add_lost(damage, paced_->records_lost(), tape::Damage::kRaw);
-  add_lost(damage, publisher_.records_lost(), tape::Damage::kStructure);
+  const auto note = [&damage](const std::map<core::Lane, uint64_t>& lost, tape::Damage what) {
+    for (const auto& [lane, records] : lost) {
+      damage.push_back(
+          {.file = tape::lane_folder(lane), .records_lost = records, .what = std::string(damage_name(what))});
+    }
+  };
+  if (paced_) note(paced_->records_lost(), tape::Damage::kRaw);
+  note(publisher_.records_lost(), tape::Damage::kStructure);
   return damage;
 }
 

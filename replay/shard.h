@@ -93,7 +93,11 @@ class Shard {
   void start_with_the_others();
   void play_paced();
   void play_at_full_speed();
+  [[nodiscard]] bool reads_ahead() const;
+  void place_read_ahead();
   [[nodiscard]] std::optional<Run> next_run();
+  [[nodiscard]] std::optional<Run> take_run();
+  [[nodiscard]] std::optional<Run> read_run();
   [[nodiscard]] bool wait_for_slower_shards(uint64_t position);
   void say_the_end();
   [[nodiscard]] int linger_ms() const;
@@ -105,7 +109,7 @@ class Shard {
   Publisher publisher_;
   std::vector<Output> outputs_;
   RunReader reader_;
-  std::optional<ReadAhead> ahead_;  // of a paced replay
+  std::optional<ReadAhead> ahead_;
   std::optional<PacedPlayer> paced_;
   std::atomic<Phase> phase_{Phase::kWaiting};  // the release of kPlayed publishes what is told of a shard that has
   std::atomic<bool> dismissed_{false};

@@ -2,7 +2,7 @@
 // lanes and times, and follows their sequence numbers. Which protocol a packet is of is judged by the packet itself;
 // what a flow has shown before helps where that is not enough. A packet that nobody recognises is one message of
 // protocol raw, counted as unknown; none is dropped. One thread. Per packet: one lookup of its flow, one pass
-// over it, no allocation once topics and flows are known.
+// over it once its protocol is known, no allocation once topics and flows are.
 #pragma once
 
 #include <array>

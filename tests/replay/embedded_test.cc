@@ -136,6 +136,29 @@ TEST_P(BothWays, ADamagedBlockIsLeftOutAndTold) {
   EXPECT_GT(handled_, 9'000u);
 }
 
+// Blocks whose stored bytes are sound, but which do not decompress to the records that their headers promise.
+TEST_F(EmbeddedTest, ATapeOfWhichNoBlockOpensIsNotRepeatedForEver) {
+  make_tape(tape::Codec::kLz4);
+  const tape::TapeReader sound = open_sound(options_.tape);
+  for (const tape::LaneContents& lane : sound.lanes()) {
+    for (const tape::Segment& segment : lane.segments) {
+      std::string bytes = tape::load(segment.path);
+      for (const tape::BlockRef& block : segment.index.blocks) {
+        bytes[block.offset + offsetof(tape::BlockHeader, raw_crc)] ^= 1;
+        tape::sign_header(bytes, block.offset);
+      }
+      tape::store(segment.path, bytes);
+    }
+  }
+  options_.passes = 0;
+  const auto result = play();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->report.passes, 1u);
+  EXPECT_EQ(handled_, 0u);
+  ASSERT_FALSE(result->report.damage.empty());
+  EXPECT_EQ(result->report.damage[0].what, damage_name(tape::Damage::kRaw));
+}
+
 TEST_P(BothWays, AFactoryThatThrowsEndsItWithItsWords) {
   make_tape();
   const auto result =
