@@ -36,6 +36,10 @@ class Served(unittest.TestCase):
         self.addCleanup(client.close)
         return client
 
+    def peak_memory(self):
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
     def end(self):
         self.server.signal(signal.SIGINT)
         self.assertEqual(self.server.finish(), 0)
@@ -191,10 +195,6 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(snapshots["requests"], 1002)
         self.assertGreater(snapshots["repeated"], 900)
 
-    def peak_memory(self):
-        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
-
     def test_those_that_never_read_hold_nobody_up_and_cost_little_memory(self):
         python = self.python_client()
         for i in range(3000):
@@ -262,7 +262,6 @@ class Limits(Served):
         self.assertEqual(refused[0], b"HUGZ")
         self.assertEqual(chp.properties_of(refused[3])["refused"], "clients")
 
-
     def test_a_frame_that_is_too_long_ends_its_connection_alone(self):
         python = self.python_client()
         other = self.python_client()
@@ -283,13 +282,13 @@ class Backlog(Served):
         deaf.subscribe(b"")
         deaf.subscribe(b"HUGZ")
         python.receive(deaf)
-        for i in range(1, 201):  # 100 MB
-            python.set(b"k", os.urandom(500_000))
+        updates = 600
+        for i in range(1, updates + 1):  # 600 MB, for AddressSanitizer keeps 256 of those that were freed
+            python.set(b"k", os.urandom(1_000_000))
             python.poll_until(lambda frames: number(frames) == i)
-        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
-        self.assertLess(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024, 80e6)
+        self.assertLess(self.peak_memory(), 450e6)
         seen = []
-        while not seen or seen[-1] <= 200:
+        while not seen or seen[-1] <= updates:
             if deaf.poll(100):
                 seen += [n for n in [number(python.receive(deaf))] if n > 0]
             else:
