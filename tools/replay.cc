@@ -8,6 +8,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/parse.h"
+#include "engine/topology/pinning.h"
 #include "engine/transport/socket.h"
 #include "replay/embedded.h"
 #include "tools/commands.h"
@@ -170,6 +171,8 @@ core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments
                                                 const replay::OnStatus& on_status) {
   if (!is_embedded(arguments)) {
     transport::keep_message_memory();
+    // Else ZeroMQ's thread interrupts for every message, or run, the thread that has just given it the first of many.
+    if (!arguments.replay.rate) topology::take_turns();
     return replay::run(arguments.replay, stop, on_status);
   }
   Totals totals;

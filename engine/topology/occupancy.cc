@@ -11,6 +11,7 @@ struct Occupancy::Cost {
   bool shares_core_with_other;
   bool is_system_core;
   std::array<unsigned, 2> near_and_own;  // in the order that the wish wants
+  unsigned of_other_kind_on_cpu;
   unsigned busy_on_cpu;
   bool in_other_cache;
 
@@ -21,6 +22,7 @@ Occupancy::Occupancy(const Topology& topology)
     : topology_(topology),
       threads_on_cpu_(topology.cpus.size()),
       busy_on_cpu_(topology.cpus.size()),
+      io_on_cpu_(topology.cpus.size()),
       threads_on_core_(topology.cores.size()),
       core_is_usable_(topology.cores.size()) {
   for (const Cpu& cpu : topology.cpus) {
@@ -47,9 +49,10 @@ void Occupancy::keep_one_for_system(const std::vector<unsigned>& wanted_by_node)
   system_core_ = first_free;
 }
 
-void Occupancy::take(unsigned cpu, bool is_busy) {
+void Occupancy::take(unsigned cpu, bool is_busy, bool is_io) {
   ++threads_on_cpu_[place_of(cpu)];
   busy_on_cpu_[place_of(cpu)] += is_busy ? 1 : 0;
+  io_on_cpu_[place_of(cpu)] += is_io ? 1 : 0;
   ++threads_on_core_[core_of(cpu)];
 }
 
@@ -80,6 +83,7 @@ Occupancy::Cost Occupancy::cost(const Cpu& cpu, const Wish& wish) const {
             .shares_core_with_other = cpu.core == wish.other_core_than,
             .is_system_core = cpu.core == system_core_,
             .near_and_own = {distance, threads_on_core_[*cpu.core]},
+            .of_other_kind_on_cpu = wish.is_io ? threads_on_cpu_[place] - io_on_cpu_[place] : io_on_cpu_[place],
             .busy_on_cpu = busy_on_cpu_[place],
             .in_other_cache = wish.cache && *wish.cache != core.cache};
   if (wish.own_core_before_near) std::swap(cost.near_and_own[0], cost.near_and_own[1]);

@@ -18,6 +18,7 @@ struct Wish {
   std::optional<unsigned> other_core_than;  // that of the thread it works with
   bool own_core_before_near = false;        // a worker; a shard's threads prefer an SMT sibling on their node
   bool is_busy = true;                      // touches every byte; where CPUs have several threads these are spread
+  bool is_io = false;                       // where CPUs have several threads, those for I/O share one with their like
 };
 
 class Occupancy {
@@ -29,7 +30,7 @@ class Occupancy {
   void keep_one_for_system(const std::vector<unsigned>& wanted_by_node);
   [[nodiscard]] std::optional<unsigned> system_core() const { return system_core_; }
 
-  void take(unsigned cpu, bool is_busy);
+  void take(unsigned cpu, bool is_busy, bool is_io);
   [[nodiscard]] unsigned best(const Wish& wish) const;  // the number of a CPU
 
   [[nodiscard]] unsigned core_of(unsigned cpu) const { return *topology_.cpus[place_of(cpu)].core; }
@@ -51,6 +52,7 @@ class Occupancy {
   const Topology& topology_;
   std::vector<unsigned> threads_on_cpu_;   // by place in topology_.cpus
   std::vector<unsigned> busy_on_cpu_;      // likewise
+  std::vector<unsigned> io_on_cpu_;        // likewise
   std::vector<unsigned> threads_on_core_;  // by core
   std::vector<bool> core_is_usable_;       // by core
   std::optional<unsigned> system_core_;

@@ -73,6 +73,11 @@ Feasible settle(const ThreadPlace& place) {
 
 std::vector<std::string> take_place(const ThreadPlace& place) { return settle(place).problems; }
 
+void take_turns() {
+  const sched_param parameters{};
+  if (sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &parameters);
+}
+
 Feasible feasible_part_of(const ThreadPlace& place) {
   Feasible feasible;
   std::thread([&] { feasible = settle(place); }).join();

@@ -15,6 +15,7 @@ constexpr unsigned kShardThreads = 2;     // its own and its I/O thread, on eith
 
 // Whether a thread touches every byte. Those that receive look at an envelope for each run.
 bool is_busy(std::string_view role) { return role != "subscriber"; }
+bool is_io(std::string_view role) { return role == "io"; }
 
 class Planner {
  public:
@@ -82,10 +83,10 @@ class Planner {
 
   void take_fixed() {
     for (const PlannedThread& thread : threads_of(plan_)) {
-      if (thread.place->cpu) occupancy_.take(*thread.place->cpu, is_busy(thread.role));
+      if (thread.place->cpu) occupancy_.take(*thread.place->cpu, is_busy(thread.role), is_io(thread.role));
     }
     if (!has_subscribers()) return;
-    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu, true);
+    for (const unsigned cpu : request_.fixed_worker_cpus) occupancy_.take(cpu, true, false);
   }
 
   // The node of its NIC, or, where nobody knows that, the nodes in turn. Gives the node's place in the topology.
@@ -113,7 +114,7 @@ class Planner {
   void place(ThreadPlace& thread, const Wish& wish) {
     if (thread.cpu) return;
     thread.cpu = occupancy_.best(wish);
-    occupancy_.take(*thread.cpu, wish.is_busy);
+    occupancy_.take(*thread.cpu, wish.is_busy, wish.is_io);
   }
 
   void place_pairs(std::vector<ShardPlace>& shards, bool thread_is_busy) {
@@ -125,7 +126,9 @@ class Planner {
     wish.node = topology_.nodes[home_of(shard, number)].number;
     wish.cache = occupancy_.roomiest_cache(*wish.node);
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
+    wish.is_io = true;
     place(shard.io, wish);
+    wish.is_io = false;
     wish.other_core_than = occupancy_.core_of(*shard.io.cpu);
     wish.is_busy = thread_is_busy;
     place(shard.thread, wish);

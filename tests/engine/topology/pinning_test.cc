@@ -122,5 +122,28 @@ TEST(Pinning, TellsWhatOthersCouldTakeWithoutTouchingTheCaller) {
   EXPECT_EQ(facts_of_this_thread().cpus_allowed, before.cpus_allowed);
 }
 
+TEST(Pinning, ThreadsThatTakeTurnsAreOfTheBatchAndSoAreThoseTheyStart) {
+  int own = -1;
+  int of_child = -1;
+  std::thread([&] {
+    take_turns();
+    own = sched_getscheduler(0);
+    std::thread([&] { of_child = sched_getscheduler(0); }).join();
+  }).join();
+  EXPECT_EQ(own, SCHED_BATCH);
+  EXPECT_EQ(of_child, SCHED_BATCH);
+}
+
+TEST(Pinning, WhoHasASchedulingOfItsOwnKeepsItWhenTurnsAreTaken) {
+  int kept = -1;
+  std::thread([&] {
+    const sched_param parameters{};
+    sched_setscheduler(0, SCHED_IDLE, &parameters);
+    take_turns();
+    kept = sched_getscheduler(0);
+  }).join();
+  EXPECT_EQ(kept, SCHED_IDLE);
+}
+
 }  // namespace
 }  // namespace tapedeck::topology
