@@ -51,7 +51,6 @@ std::vector<topology::ShardPlace> names(unsigned shards, const char* kind) {
   std::vector<topology::ShardPlace> places(shards);
   for (unsigned i = 0; i < shards; ++i) {
     places[i].thread.name = fmt::format("{}-{}", kind, i);
-    places[i].reader.name = fmt::format("read-{}", i);
   }
   return places;
 }
