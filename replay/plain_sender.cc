@@ -70,15 +70,9 @@ tape::Damage PlainSender::take_block(core::Bytes& run, tape::BlockView& block) {
     return damage;
   }
   // A subscriber makes the same records again only where all have source times or none.
-  if (tape::has_source_time(header) != topics_.source_times || !knows_topics_of(block)) return tape::Damage::kStructure;
-  return tape::check_records(block);
-}
-
-bool PlainSender::knows_topics_of(const tape::BlockView& block) const {
-  for (const tape::RecordView record : block) {
-    if (record.topic().value >= next_sequence_.size()) return false;
-  }
-  return true;
+  if (tape::has_source_time(header) != topics_.source_times) return tape::Damage::kStructure;
+  return tape::check_records(
+      block, [this](const tape::RecordView& record) { return record.topic().value < next_sequence_.size(); });
 }
 
 }  // namespace tapedeck::replay

@@ -33,8 +33,6 @@ class PlainSender {
   [[nodiscard]] zmq::message_t message_of(const tape::RecordView& record, uint64_t sent_ns);
 
  private:
-  [[nodiscard]] bool knows_topics_of(const tape::BlockView& block) const;
-
   const PlainTopics& topics_;
   std::vector<uint64_t> next_sequence_;  // by topic id
   tape::BlockOpener opener_;

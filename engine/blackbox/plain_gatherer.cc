@@ -11,11 +11,10 @@ constexpr uint32_t kBlockBytes = 256u << 10;
 
 PlainGatherer::PlainGatherer(const transport::Announcement& announcement, transport::Dictionary dictionary,
                              GiveOn give_on)
-    : announcement_(announcement), dictionary_(std::move(dictionary)), give_on_(std::move(give_on)) {
-  topics_.reserve(dictionary_.names.size());
+    : announcement_(announcement), dictionary_(std::move(dictionary)), give_on_(std::move(give_on)), topics_(dictionary_.names) {
   for (uint32_t id = 0; id < dictionary_.names.size(); ++id) {
     const core::Lane lane = dictionary_.lanes[id];
-    if (lane.value < tape::kLanesMax) topics_.emplace(dictionary_.names[id], Topic{core::TopicId(id), lane});
+    if (lane.value < tape::kLanesMax) topics_.add(core::TopicId(id), lane);
   }
   blocks_.resize(tape::kLanesMax);
 }
@@ -31,13 +30,18 @@ PlainGatherer::LaneBlock& PlainGatherer::block_of(core::Lane lane) {
 
 PlainGatherer::Taken PlainGatherer::take(core::Bytes message) {
   transport::PlainMessage plain;
-  if (!transport::read_plain(message, plain) || plain.payload.size() > tape::kPayloadBytesMax) return Taken::kForeign;
-  const auto found = topics_.find(plain.topic);
-  if (found == topics_.end()) return Taken::kForeign;
-  Topic& topic = found->second;
+  if (!transport::read_plain(message, plain) || plain.payload.size() > tape::kPayloadBytesMax ||
+      plain.sequence > transport::kWireSequenceMax) {
+    return Taken::kForeign;
+  }
+  IndexedTopic* const found = topics_.find(plain.topic);
+  if (found == nullptr) return Taken::kForeign;
+  IndexedTopic& topic = *found;
   if (plain.sequence < topic.next_sequence) return Taken::kRepeated;
   LaneBlock& block = block_of(topic.lane);
-  block.missing += plain.sequence - topic.next_sequence;
+  const uint64_t missing = plain.sequence - topic.next_sequence;
+  if (block.wire_sequence + block.missing + missing > transport::kWireSequenceMax) return Taken::kForeign;
+  block.missing += missing;
   topic.next_sequence = plain.sequence + 1;
   if (!block.builder.fits(plain.payload.size())) give_on(topic.lane, block);
   if (block.builder.empty()) block.sent_ns = plain.sent_ns;

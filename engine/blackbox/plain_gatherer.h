@@ -5,10 +5,9 @@
 
 #include <functional>
 #include <memory>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "engine/blackbox/topic_index.h"
 #include "engine/tape/block.h"
 #include "engine/transport/in_band.h"
 #include "engine/transport/plain_message.h"
@@ -41,19 +40,14 @@ class PlainGatherer {
     uint64_t missing = 0;        // records, while it was filled
     uint64_t sent_ns = 0;        // of its first record
   };
-  struct Topic {
-    core::TopicId id{};
-    core::Lane lane{};
-    uint64_t next_sequence = 0;
-  };
 
   LaneBlock& block_of(core::Lane lane);
   void give_on(core::Lane lane, LaneBlock& block);
 
   const transport::Announcement announcement_;
-  const transport::Dictionary dictionary_;  // holds the names that topics_ views
+  const transport::Dictionary dictionary_;  // with the names that topics_ finds
   const GiveOn give_on_;
-  std::unordered_map<std::string_view, Topic> topics_;
+  TopicIndex topics_;
   std::vector<std::unique_ptr<LaneBlock>> blocks_;  // by lane; null until it has a record
 };
 

@@ -28,9 +28,9 @@ bool Subscriber::is_silent() const {
 
 void Subscriber::run() {
   Ending ending = Ending::kRunning;
+  zmq::message_t message;
   while (ending == Ending::kRunning) {
-    zmq::message_t message;
-    const bool heard = receive_next(message) && on_message(std::move(message));
+    const bool heard = receive_next(message) && on_message(message);
     ending = ending_.load(std::memory_order_relaxed);
     if (!heard && ending == Ending::kRunning && is_silent()) ending = Ending::kSilence;
     if (context_.stop.requested() && ending == Ending::kRunning) ending = Ending::kStopped;
@@ -41,22 +41,23 @@ void Subscriber::run() {
   ending_.store(ending, std::memory_order_release);  // publishes the counters
 }
 
-// Nothing that was gathered waits while nothing comes.
+// Nothing that was gathered waits while nothing comes, and nobody waits for the memory of the last message.
 bool Subscriber::receive_next(zmq::message_t& message) {
   if (gatherer_) {
     if (transport::receive(sub_, message, zmq::recv_flags::dontwait)) return true;
     gatherer_->flush();
   }
+  message.rebuild();
   return transport::receive(sub_, message);
 }
 
-bool Subscriber::on_message(zmq::message_t message) {
-  const std::string_view prefix = core::as_text(bytes_of(message).first(std::min<size_t>(message.size(), 4)));
-  if (plain_ && !prefix.starts_with(transport::kInBandPrefix)) return on_plain(std::move(message));
-  return prefix.starts_with(transport::kDataPrefix) ? on_data(std::move(message)) : on_in_band(message);
+bool Subscriber::on_message(zmq::message_t& message) {
+  const core::Bytes bytes = bytes_of(message);
+  if (plain_ && !transport::has_prefix(bytes, transport::kInBandPrefix)) return on_plain(message);
+  return transport::has_prefix(bytes, transport::kDataPrefix) ? on_data(message) : on_in_band(message);
 }
 
-bool Subscriber::on_data(zmq::message_t message) {
+bool Subscriber::on_data(zmq::message_t& message) {
   transport::Envelope envelope;
   if (transport::read_envelope(bytes_of(message), envelope) != transport::FrameError::kNone ||
       envelope.lane >= tape::kLanesMax || envelope.wire_sequence > transport::kWireSequenceMax) {
@@ -67,14 +68,14 @@ bool Subscriber::on_data(zmq::message_t message) {
   note_sign_of_life();
   if (context_.topics.is_set()) {
     release_held();  // another thread may have heard the names
-    dispatch(std::move(message));
+    dispatch(message);
   } else {
     hold(message);
   }
   return true;
 }
 
-bool Subscriber::on_plain(zmq::message_t message) {
+bool Subscriber::on_plain(zmq::message_t& message) {
   if (another_publishes_) return false;
   if (gatherer_) {
     take_plain(bytes_of(message));
@@ -111,7 +112,7 @@ void Subscriber::release_held() {
     if (gatherer_) {
       take_plain(bytes_of(message));
     } else if (!plain_) {
-      dispatch(std::move(message));
+      dispatch(message);
     }
   }
   held_.clear();
@@ -119,7 +120,7 @@ void Subscriber::release_held() {
   if (gatherer_) gatherer_->flush();
 }
 
-void Subscriber::dispatch(zmq::message_t message) {
+void Subscriber::dispatch(zmq::message_t& message) {
   transport::Envelope envelope;
   TD_CHECK(transport::read_envelope(bytes_of(message), envelope) == transport::FrameError::kNone);
   uint64_t& next = next_wire_sequence_[envelope.lane];
@@ -182,12 +183,14 @@ void Subscriber::change_to_plain(const transport::Announcement& announcement) {
 }
 
 bool Subscriber::on_dictionary(transport::Dictionary dictionary) {
-  if (context_.heard.publisher() == 0) return false;
+  // Another replay may speak there too; and ours says its names again once it has announced itself.
+  const auto ours = plain_ ? plain_ : context_.heard.announcement();
+  if (!ours || ours->tape != dictionary.tape) return false;
   context_.topics.set(dictionary.names);  // once: the tape of one replay does not change
   if (plain_ && !gatherer_) {
     gatherer_.emplace(*plain_, std::move(dictionary), [this](zmq::message_t frame) {
       note_sign_of_life();
-      dispatch(std::move(frame));
+      dispatch(frame);
     });
   }
   release_held();

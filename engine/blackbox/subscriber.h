@@ -67,10 +67,11 @@ class Subscriber {
 
  private:
   [[nodiscard]] bool receive_next(zmq::message_t& message);
-  // Whether it was a sign of life of the replay that we listen to; so are those after it.
-  bool on_message(zmq::message_t message);
-  bool on_data(zmq::message_t message);
-  bool on_plain(zmq::message_t message);
+  // Whether it was a sign of life of the replay that we listen to; so are those after it. They may take what is in
+  // the message, which is received into again: making and moving one costs as much as looking at a small one.
+  bool on_message(zmq::message_t& message);
+  bool on_data(zmq::message_t& message);
+  bool on_plain(zmq::message_t& message);
   bool on_in_band(const zmq::message_t& message);
   bool on_announcement(const transport::Announcement& announcement);
   bool on_dictionary(transport::Dictionary dictionary);
@@ -79,7 +80,7 @@ class Subscriber {
   void on_end(const transport::EndOfTape& end);
   void hold(const zmq::message_t& frame);
   void release_held();
-  void dispatch(zmq::message_t message);
+  void dispatch(zmq::message_t& message);
   void note_gap(core::Lane lane, uint64_t from, uint64_t to);
   [[nodiscard]] bool is_silent() const;
 

@@ -93,16 +93,7 @@ Damage BlockOpener::decompress(Bytes payload, const BlockHeader& header) {
 }
 
 Damage check_records(const BlockView& block) {
-  uint64_t count = 0;
-  uint64_t bytes = 0;
-  for (const RecordView record : block) {
-    const uint64_t time_ns = record.capture_time().value;
-    if (time_ns < block.header.time_min_ns || time_ns > block.header.time_max_ns) return Damage::kStructure;
-    ++count;
-    bytes += record.bytes().size();
-  }
-  const bool whole = count == block.header.record_count && bytes == block.header.raw_size;
-  return whole ? Damage::kNone : Damage::kStructure;
+  return check_records(block, [](const RecordView&) { return true; });
 }
 
 void stamp_header(MutableBytes frame, BlockHeader& header) {

@@ -70,6 +70,21 @@ class BlockOpener {
 // Walks the records of a verified block: kStructure unless there are as many as the header says, with times within its
 // bounds, and they fill the bytes exactly. Costs a pass over the records; for verify, not for the hot path.
 [[nodiscard]] Damage check_records(const BlockView& block);
+// The same in one pass with a check of the caller's own: kStructure also where `is_sound(record)` is false for one.
+template <class IsSound>
+[[nodiscard]] Damage check_records(const BlockView& block, const IsSound& is_sound) {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  for (const RecordView record : block) {
+    const uint64_t time_ns = record.capture_time().value;
+    if (time_ns < block.header.time_min_ns || time_ns > block.header.time_max_ns) return Damage::kStructure;
+    if (!is_sound(record)) return Damage::kStructure;
+    ++count;
+    bytes += record.bytes().size();
+  }
+  const bool whole = count == block.header.record_count && bytes == block.header.raw_size;
+  return whole ? Damage::kNone : Damage::kStructure;
+}
 
 class BlockBuilder {
  public:

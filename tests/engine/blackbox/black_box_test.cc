@@ -68,8 +68,12 @@ class BlackBox : public ::testing::Test {
   void announce(uint64_t publisher = kPublisher) { send(announcement_of(0, publisher)); }
   // By a shard of the replay that has those endpoints.
   [[nodiscard]] ByteVector announcement_of(uint32_t shard, uint64_t publisher = kPublisher) const {
-    return transport::encode(transport::Announcement{
-        .publisher = publisher, .tape_name = {}, .session_endpoint = {}, .shard = shard, .endpoints = shards_});
+    return transport::encode(transport::Announcement{.publisher = publisher,
+                                                     .tape = core::TapeId(1),
+                                                     .tape_name = {},
+                                                     .session_endpoint = {},
+                                                     .shard = shard,
+                                                     .endpoints = shards_});
   }
   void name_topics() {
     send(transport::encode(transport::Dictionary{.tape = core::TapeId(1), .names = {"A", "B", "C", "D", "E", "F"}}));
@@ -195,6 +199,20 @@ TEST_F(BlackBox, AnotherPublisherOnTheSameEndpointIsIgnored) {
   const transport::Receipt receipt = outcome().receipt;
   EXPECT_TRUE(receipt.complete) << receipt.problem;
   EXPECT_EQ(receipt.records, 8u);
+}
+
+TEST_F(BlackBox, NamesOfAnotherTapeAreNotOurs) {
+  start();
+  send(make_frame(1, 0, 5));  // whose publisher is ours from now on
+  const auto names_of_another = transport::encode(
+      transport::Dictionary{.tape = core::TapeId(2), .names = {"not A", "not B", "not C", "not D", "not E", "not F"}});
+  send(names_of_another);
+  announce();
+  send(names_of_another);
+  name_topics();
+  end({{core::Lane(1), 5}});
+  EXPECT_TRUE(outcome().receipt.complete);
+  EXPECT_THAT(kept_.topics, testing::Each("B"));
 }
 
 TEST_F(BlackBox, WhatTheEndSaysWasSentAndDidNotComeIsLost) {
@@ -467,8 +485,8 @@ class BlackBoxOfPlainWire : public BlackBox {
                                                    .wire = transport::Wire::kPlain}));
   }
   void name_plain_topics() {
-    send(transport::encode(
-        transport::Dictionary{.tape = core::TapeId(1), .names = {"A", "B"}, .lanes = {core::Lane(0), core::Lane(1)}}));
+    send(transport::encode(transport::Dictionary{
+        .tape = core::TapeId(1), .names = {"A", "B", "C"}, .lanes = {core::Lane(0), core::Lane(1), core::Lane(0)}}));
   }
   void greet_plain() {
     start_plain();
@@ -537,6 +555,30 @@ TEST_F(BlackBoxOfPlainWire, WhatIsNoRecordOfTheTapeIsCountedAndLeftOut) {
   const transport::Receipt receipt = outcome().receipt;
   EXPECT_TRUE(receipt.complete) << receipt.problem;
   EXPECT_EQ(receipt.bad_frames, 6u);
+}
+
+TEST_F(BlackBoxOfPlainWire, SequencesThatNoReplayReachesAreBadMessagesAndNotLosses) {
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  send_plain(0, UINT64_MAX - 1, 1, "A");
+  send_plain(0, transport::kWireSequenceMax + 1, 1, "A");
+  send_plain(0, 5, 3, "A");
+  end({{core::Lane(0), 8}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_TRUE(receipt.complete) << receipt.problem;
+  EXPECT_EQ(receipt.bad_frames, 2u);
+  EXPECT_EQ(receipt.records, 8u);
+}
+
+TEST_F(BlackBoxOfPlainWire, TopicsOfALaneLoseNoMoreTogetherThanALaneCan) {
+  greet_plain();
+  send_plain(0, 0, 5, "A");
+  send_plain(0, transport::kWireSequenceMax, 1, "C");
+  send_plain(0, transport::kWireSequenceMax, 1, "A");
+  end({{core::Lane(0), transport::kWireSequenceMax}});
+  const transport::Receipt receipt = outcome().receipt;
+  EXPECT_EQ(receipt.bad_frames, 1u);
+  EXPECT_EQ(receipt.records_lost, transport::kWireSequenceMax - 6);
 }
 
 TEST_F(BlackBoxOfPlainWire, NothingIsTakenOnceAnotherReplayPublishesThere) {
