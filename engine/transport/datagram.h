@@ -27,13 +27,17 @@ inline constexpr std::string_view kFragmentPrefix = "TDS/FRG/";
 inline constexpr size_t kFragmentHeadSize = 32;
 inline constexpr uint32_t kFragmentedMax = 64u << 20;  // bytes of a message; more than the dictionary of any tape
 
+// Fills `out`, which has room for the head and the bytes; these are elsewhere.
+void write_fragment(core::MutableBytes out, const Fragment& fragment);
+
+// What the head of a fragment says, whether it is true or not; of kFragmentHeadSize bytes or more, and without bytes.
+[[nodiscard]] Fragment read_fragment_head(core::Bytes datagram);
 // False for what is none, or damaged. The fragment points into `datagram`.
 [[nodiscard]] bool read_fragment(core::Bytes datagram, Fragment& fragment);
 
-// The front of a data frame of a single block, if envelope, block and datagram fit each other; the frame is
-// datagram.first(kHeadroom + envelope.run_bytes). The checksums of both heads are verified, those of the records are
-// not.
-[[nodiscard]] bool read_datagram(core::Bytes datagram, Envelope& envelope, tape::BlockHeader& header);
+// A data frame of a single block, if envelope, block and datagram fit each other; `frame` is without the bytes that may
+// be behind it. The checksums of both heads are verified, those of the records are not.
+[[nodiscard]] bool read_datagram(core::Bytes datagram, Envelope& envelope, core::Bytes& frame);
 
 // Cuts messages into datagrams. Compressed blocks are compressed again in each (lz4). For one thread.
 class DatagramCutter {

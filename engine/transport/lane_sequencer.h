@@ -22,7 +22,7 @@ class LaneSequencer {
   LaneSequencer(int64_t patience_ns, size_t waiting_bytes_max, Sink sink)
       : patience_ns_(patience_ns), waiting_bytes_max_(waiting_bytes_max), sink_(std::move(sink)) {}
 
-  // A data frame that read_datagram() accepts, and its envelope.
+  // A data frame as read_datagram() gives it, and its envelope.
   void take(const Envelope& envelope, core::Bytes frame, int64_t now_ns);
   // Lets go of the holes that have waited for too long.
   void expire(int64_t now_ns) {

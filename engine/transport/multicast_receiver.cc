@@ -35,7 +35,8 @@ MulticastReceiver::MulticastReceiver(zmq::context_t& context, const std::string&
       pool_(kFrames, kFrameBytes),
       gatherer_(pool_, stop_, [this](zmq::message_t message) { pass_on(std::move(message)); }),
       sequencer_(lines.size() > 1 ? kPatienceOfTwo_ns : kPatience_ns, kWaitingBytesMax,
-                 [this](const Envelope& envelope, core::Bytes frame) { gatherer_.add(envelope, frame); }) {
+                 [this](const Envelope& envelope, core::Bytes frame) { gatherer_.add(envelope, frame); }),
+      reader_(sequencer_, [this](core::Bytes message) { take_message(message); }) {
   for (NamedLine& line : lines) lines_.push_back({.named = std::move(line)});
   pub_.set(zmq::sockopt::sndhwm, kFramesWaiting);
   pub_.set(zmq::sockopt::sndtimeo, static_cast<int>(kPollInterval.count()));
@@ -86,14 +87,8 @@ bool MulticastReceiver::receive_some(Line& line) {
 }
 
 void MulticastReceiver::take(const Line& line, core::Bytes datagram) {
-  Envelope envelope;
-  tape::BlockHeader header;
-  Fragment fragment;
-  if (read_datagram(datagram, envelope, header)) {
-    sequencer_.take(envelope, datagram.first(kHeadroom + envelope.run_bytes), now_ns_);
-  } else if (read_fragment(datagram, fragment)) {
-    if (const auto message = assembler_.add(fragment)) take_message(*message);
-  } else if (line.named.carries_plain) {
+  if (reader_.take(datagram, now_ns_)) return;
+  if (line.named.carries_plain) {
     pass_on(zmq::message_t(datagram.data(), datagram.size()));
   } else {
     pass_on(zmq::message_t(kBadMessage.data(), kBadMessage.size()));
@@ -101,9 +96,6 @@ void MulticastReceiver::take(const Line& line, core::Bytes datagram) {
 }
 
 void MulticastReceiver::take_message(core::Bytes message) {
-  Envelope envelope;
-  tape::BlockHeader header;
-  if (read_datagram(message, envelope, header)) return sequencer_.take(envelope, message, now_ns_);
   if (is_too_early(message)) return;
   gatherer_.flush();
   pass_on(zmq::message_t(message.data(), message.size()));

@@ -11,9 +11,8 @@
 
 #include "engine/core/clock.h"
 #include "engine/core/notices.h"
-#include "engine/transport/fragment_assembler.h"
+#include "engine/transport/datagram_reader.h"
 #include "engine/transport/frame_gatherer.h"
-#include "engine/transport/lane_sequencer.h"
 #include "engine/transport/line.h"
 
 namespace tapedeck::transport {
@@ -58,9 +57,9 @@ class MulticastReceiver {
   const core::StopFlag& stop_;
   const core::Clock& clock_;
   core::BufferPool pool_;
-  FragmentAssembler assembler_;
   FrameGatherer gatherer_;
   LaneSequencer sequencer_;
+  DatagramReader reader_;
   int64_t now_ns_ = 0;        // of the datagrams in hand
   int64_t end_heard_ns_ = 0;  // when the end of the tape was first told; 0: not yet
   bool ended_ = false;        // it was passed on

@@ -1,12 +1,10 @@
-#include "engine/transport/datagram.h"
+#include "engine/transport/datagram_reader.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "engine/tape/digest.h"
-#include "engine/transport/fragment_assembler.h"
-#include "engine/transport/lane_sequencer.h"
 
 namespace tapedeck::transport {
 namespace {
@@ -65,22 +63,13 @@ std::vector<Bytes> cut(core::Bytes message, size_t datagram_bytes) {
 struct Receiver {
   LaneSequencer sequencer{1000, 1u << 20,
                           [this](const Envelope& envelope, core::Bytes frame) { add(envelope, frame); }};
-  FragmentAssembler assembler;
+  DatagramReader reader{sequencer, [](core::Bytes) {}};
   uint64_t next = 0;
   tape::LaneDigest digest;
   size_t bad = 0;
 
   void take(core::Bytes datagram, int64_t now_ns = 0) {
-    Envelope envelope;
-    tape::BlockHeader header;
-    Fragment fragment;
-    if (read_datagram(datagram, envelope, header)) {
-      sequencer.take(envelope, datagram.first(kHeadroom + envelope.run_bytes), now_ns);
-    } else if (read_fragment(datagram, fragment)) {
-      if (const auto message = assembler.add(fragment)) take(*message, now_ns);
-    } else {
-      ++bad;
-    }
+    bad += reader.take(datagram, now_ns) ? 0 : 1;
   }
   void add(const Envelope& envelope, core::Bytes frame) {
     EXPECT_GE(envelope.wire_sequence, next);
@@ -119,8 +108,8 @@ TEST(Datagrams, EachMakesSenseAloneAndTogetherTheyAreTheFrame) {
       const std::vector<Bytes> datagrams = cut(frame, datagram_bytes);
       for (const Bytes& datagram : datagrams) {
         Envelope envelope;
-        tape::BlockHeader header;
-        EXPECT_TRUE(read_datagram(datagram, envelope, header));
+        core::Bytes whole;
+        EXPECT_TRUE(read_datagram(datagram, envelope, whole));
       }
       expect_whole(frame, datagrams);
     }
@@ -177,12 +166,12 @@ TEST(Datagrams, WhatIsForgedOrCutIsNone) {
   for (Bytes datagram : {cut(frame, 1472).front(), cut(message, 1472).front()}) {
     for (size_t i = 0; i < 1300; i += 4) {  // behind that may be a slot's garbage
       Envelope envelope;
-      tape::BlockHeader header;
+      core::Bytes whole;
       Fragment fragment;
       const core::Bytes cut_short = core::Bytes(datagram).first(i);
-      EXPECT_FALSE(read_datagram(cut_short, envelope, header) || read_fragment(cut_short, fragment)) << i;
+      EXPECT_FALSE(read_datagram(cut_short, envelope, whole) || read_fragment(cut_short, fragment)) << i;
       datagram[i] ^= std::byte{0x10};
-      EXPECT_FALSE(read_datagram(datagram, envelope, header) || read_fragment(datagram, fragment)) << i;
+      EXPECT_FALSE(read_datagram(datagram, envelope, whole) || read_fragment(datagram, fragment)) << i;
       datagram[i] ^= std::byte{0x10};
     }
   }

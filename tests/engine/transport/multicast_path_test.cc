@@ -82,6 +82,19 @@ class MemoryReceiver final : public LineReceiver {
   std::shared_ptr<Wire> wire_;
 };
 
+std::vector<std::vector<std::byte>> fragments_of(core::Bytes message) {
+  std::vector<std::vector<std::byte>> fragments;
+  DatagramBatch batch(1, kDatagram);
+  const auto flush = [&] {
+    fragments.emplace_back(batch.datagram(0).begin(), batch.datagram(0).end());
+    batch.clear();
+    return true;
+  };
+  DatagramCutter cutter(batch, flush);
+  EXPECT_TRUE(cutter.cut(message) && flush());
+  return fragments;
+}
+
 // A publisher, a subscriber, and what is between them.
 struct MulticastPath : testing::Test {
   zmq::context_t context{0};
@@ -141,24 +154,33 @@ struct MulticastPath : testing::Test {
     EXPECT_TRUE(send(publisher, copy));
   }
 
+  static std::vector<std::byte> make_frame(uint64_t first) {
+    tape::BlockBuilder builder(core::TapeId(8), core::Lane(3), false, 1u << 16);
+    for (uint32_t r = 0; r < kRecordsPerFrame; ++r) {
+      const std::string text = std::to_string(first + r);
+      builder.add({.capture_time = core::Nanos(1), .topic = core::TopicId(1), .payload = core::as_bytes(text)});
+    }
+    const auto sealed = builder.seal(tape::Codec::kNone);
+    std::vector<std::byte> frame(kHeadroom);
+    frame.insert(frame.end(), sealed->begin(), sealed->end());
+    stamp_envelope(frame, {.lane = 3,
+                           .publisher = kPublisher,
+                           .wire_sequence = first,
+                           .record_count = kRecordsPerFrame,
+                           .run_bytes = static_cast<uint32_t>(sealed->size())});
+    return frame;
+  }
   void publish_records(size_t frames) {
     for (size_t i = 0; i < frames; ++i) {
-      tape::BlockBuilder builder(core::TapeId(8), core::Lane(3), false, 1u << 16);
-      for (uint32_t r = 0; r < kRecordsPerFrame; ++r) {
-        const std::string text = std::to_string(sent + r);
-        builder.add({.capture_time = core::Nanos(1), .topic = core::TopicId(1), .payload = core::as_bytes(text)});
-      }
-      const auto sealed = builder.seal(tape::Codec::kNone);
-      std::vector<std::byte> frame(kHeadroom);
-      frame.insert(frame.end(), sealed->begin(), sealed->end());
-      stamp_envelope(frame, {.lane = 3,
-                             .publisher = kPublisher,
-                             .wire_sequence = sent,
-                             .record_count = kRecordsPerFrame,
-                             .run_bytes = static_cast<uint32_t>(sealed->size())});
+      publish(make_frame(sent));
       sent += kRecordsPerFrame;
-      publish(frame);
     }
+  }
+  // Puts on the first line what nobody published.
+  void forge(std::vector<std::vector<std::byte>> datagrams) {
+    const std::lock_guard lock(wires[0]->mutex);
+    for (auto& datagram : datagrams) wires[0]->under_way.push_back(std::move(datagram));
+    eventfd_write(wires[0]->event, 1);
   }
   void publish_end() { publish(encode(EndOfTape{.publisher = kPublisher, .records_sent = {{core::Lane(3), sent}}})); }
 
@@ -240,15 +262,24 @@ TEST_F(MulticastPath, WhatOneLineLosesComesOverTheOther) {
 
 TEST_F(MulticastPath, ForeignDatagramsAreCountedAndLeftOut) {
   start(1);
-  {
-    const std::lock_guard lock(wires[0]->mutex);
-    wires[0]->under_way.emplace_back(100, std::byte{7});
-    wires[0]->under_way.emplace_back(1, std::byte{'T'});
-  }
+  forge({{100, std::byte{7}}, {1, std::byte{'T'}}});
   publish_records(10);
   const Heard heard = hear_all();
   EXPECT_EQ(heard.bad, 2u);
   EXPECT_EQ(heard.records, sent);
+}
+
+TEST_F(MulticastPath, BytesBehindTheRunOfAFrameInFragmentsMeanNothing) {
+  start(1);
+  for (const uint64_t first : {1, 0, 2}) {  // one waits behind a hole, one joins what is being gathered
+    std::vector<std::byte> frame = make_frame(first * kRecordsPerFrame);
+    frame.resize(frame.size() + 200'000, std::byte{'A'});
+    forge(fragments_of(frame));
+    sent += kRecordsPerFrame;
+  }
+  const Heard heard = hear_all();
+  EXPECT_EQ(heard.records, sent);
+  EXPECT_EQ(heard.missing, 0u);
 }
 
 TEST_F(MulticastPath, NothingIsSentBeyondTheWindow) {
