@@ -252,6 +252,19 @@ class WhatIsLost(MulticastTest):
         self.assertEqual(RECORDS, receipt["records"] + receipt["records_lost"])
         self.assertEqual(digest, self.finish(whole, 0)["digest"])
 
+    def test_for_good_by_a_dead_line_ends_both_though_their_session_lives(self):
+        made = self.make(subscribers=1, nics=2)
+        to = self.at((A, 2))
+        subscriber = self.start("subscribe", to, "--silence", "2s", "--json", box=made.subscribers[0])
+        replay = self.start("replay", tape, "--to", to, "--session-endpoint", f"tcp://{made.publisher.address(1)}:*",
+                            "--mc-rate", "40Mbit", "--silence", "2s", "--json", box=made.publisher)
+        wait_for(lambda: made.publisher.counters(2)["tx"]["bytes"] >= 2_000_000, "the first records")
+        made.subscribers[0].down(2)
+        (dead,) = self.finish(replay, 3)["receipts"]
+        self.assertTrue(dead["dead"], dead)
+        receipt = self.finish(subscriber, 3)
+        self.assertIn("silent", receipt["problem"])
+
 
 if __name__ == "__main__":
     unittest.main()
