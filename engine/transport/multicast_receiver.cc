@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/core/parse.h"
+#include "engine/transport/plain_message.h"
 #include "engine/transport/socket.h"
 
 namespace tapedeck::transport {
@@ -23,6 +24,13 @@ constexpr int kFramesWaiting = 32;
 // wake-ups, on both sides.
 constexpr int64_t kGathering_ns = 100'000;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
+
+// A damaged data frame is none: it would overtake the sound ones that are being gathered.
+bool is_of_plain_wire(core::Bytes message) {
+  if (core::as_text(message).starts_with(kInBandPrefix)) return true;
+  PlainMessage plain;
+  return !core::as_text(message).starts_with(kDataPrefix) && read_plain(message, plain);
+}
 
 }  // namespace
 
@@ -87,8 +95,9 @@ bool MulticastReceiver::receive_some(Line& line) {
 }
 
 void MulticastReceiver::take(const Line& line, core::Bytes datagram) {
+  may_fall_silent_ = false;  // unless this is an end of tape
   if (reader_.take(datagram, now_ns_)) return;
-  if (line.named.carries_plain) {
+  if (line.named.carries_plain && is_of_plain_wire(datagram)) {
     pass_on(zmq::message_t(datagram.data(), datagram.size()));
   } else {
     pass_on(zmq::message_t(kBadMessage.data(), kBadMessage.size()));
@@ -106,9 +115,8 @@ bool MulticastReceiver::is_too_early(core::Bytes message) {
   if (!core::as_text(message).starts_with(kEndPrefix)) return false;
   const auto end = decode_end(message);
   if (!end) return false;
-  if (end_heard_ns_ == 0) end_heard_ns_ = now_ns_;
-  ended_ = sequencer_.is_complete(*end) || now_ns_ - end_heard_ns_ > kPatienceOfTwo_ns;
-  return !ended_;
+  may_fall_silent_ = sequencer_.is_complete(*end) || now_ns_ - sequencer_.heard_ns(end->publisher) > kPatienceOfTwo_ns;
+  return !may_fall_silent_;
 }
 
 void MulticastReceiver::pass_on(zmq::message_t message) {
@@ -122,7 +130,7 @@ void MulticastReceiver::mind_deaf_lines() {
       line.is_deaf = false;
       notices_.add({fmt::format("{} is heard again", line.named.name)});
     }
-    if (line.heard_ns == 0 || ended_ || now_ns_ - line.heard_ns < kDeafAfter_ns) continue;
+    if (line.heard_ns == 0 || may_fall_silent_ || now_ns_ - line.heard_ns < kDeafAfter_ns) continue;
     if (!line.is_deaf) {
       notices_.add({fmt::format("nothing was heard of {} for {}: joining it anew", line.named.name,
                                 core::format_duration(kDeafAfter_ns))});

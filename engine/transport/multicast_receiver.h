@@ -60,9 +60,8 @@ class MulticastReceiver {
   FrameGatherer gatherer_;
   LaneSequencer sequencer_;
   DatagramReader reader_;
-  int64_t now_ns_ = 0;        // of the datagrams in hand
-  int64_t end_heard_ns_ = 0;  // when the end of the tape was first told; 0: not yet
-  bool ended_ = false;        // it was passed on
+  int64_t now_ns_ = 0;            // of the datagrams in hand
+  bool may_fall_silent_ = false;  // an end of tape was passed on, and nothing else came since
 };
 
 }  // namespace tapedeck::transport

@@ -1,10 +1,9 @@
-#include "engine/transport/datagram_reader.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "engine/tape/digest.h"
+#include "engine/transport/datagram_reader.h"
 
 namespace tapedeck::transport {
 namespace {
@@ -68,9 +67,7 @@ struct Receiver {
   tape::LaneDigest digest;
   size_t bad = 0;
 
-  void take(core::Bytes datagram, int64_t now_ns = 0) {
-    bad += reader.take(datagram, now_ns) ? 0 : 1;
-  }
+  void take(core::Bytes datagram, int64_t now_ns = 0) { bad += reader.take(datagram, now_ns) ? 0 : 1; }
   void add(const Envelope& envelope, core::Bytes frame) {
     EXPECT_GE(envelope.wire_sequence, next);
     next = envelope.wire_sequence + envelope.record_count;
@@ -200,6 +197,19 @@ TEST(LaneSequencer, LinesThatAreCutDifferentlyAreTrimmedRecordByRecord) {
     if (i < large.size()) receiver.take(large[i]);
   }
   EXPECT_EQ(receiver.digest.records, digest_of(frame).records);
+}
+
+TEST(LaneSequencer, OfTwoThatWaitWithTheSameFirstRecordTheOneWithMoreIsKept) {
+  const Bytes frame = make_frame(tape::Codec::kNone, hundred);
+  const std::vector<Bytes> blocks = cut(frame, 65'507);
+  const std::vector<Bytes> small = cut(frame, 548);
+  ASSERT_EQ(blocks.size(), 2u);
+  Receiver receiver;
+  receiver.take(small[small.size() / 2]);  // the first of the second block
+  receiver.take(blocks[1]);
+  receiver.take(small[small.size() / 2]);
+  receiver.take(blocks[0]);
+  EXPECT_EQ(receiver.digest, digest_of(frame));
 }
 
 TEST(LaneSequencer, AHoleThatNobodyFillsIsLetGoAfterAWhile) {
