@@ -3,12 +3,8 @@
 // process (pgm_line.h). Each is for one thread; counters may be read from any.
 #pragma once
 
-#include <poll.h>
-
-#include <chrono>
 #include <functional>
-#include <span>
-#include <string>
+#include <numeric>
 #include <vector>
 
 #include "engine/core/bytes.h"
@@ -38,6 +34,8 @@ class DatagramBatch {
   }
   // All slots in use, with what lies between the end of a datagram and the next slot.
   [[nodiscard]] core::Bytes slots() const { return core::Bytes(memory_).first(sizes_.size() * slot_bytes_); }
+  // Of the datagrams together.
+  [[nodiscard]] size_t bytes() const { return std::accumulate(sizes_.begin(), sizes_.end(), size_t{0}); }
   void clear() { sizes_.clear(); }
 
  private:

@@ -1,6 +1,7 @@
 // Sends or receives numbered datagrams over a PGM line, for pgm_line_test.py. Each says its number, and has a size and
 // bytes that follow from it. Prints a JSON object every 20 ms and a last one; ends after so many, or on SIGTERM.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
