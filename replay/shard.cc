@@ -192,8 +192,7 @@ void Shard::start_with_the_others() {
 }
 
 void Shard::play_paced() {
-  while (!ahead_->runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
-  }
+  while (!ahead_->runs().wait(transport::kPollInterval) && !shared_.stop.requested()) keep_house();
   start_with_the_others();
   const Selection& selection = shared_.source.selection;
   paced_.emplace(Pace{.start = selection.start(),
