@@ -50,8 +50,8 @@ class LineSender {
   // Sends all of them, waiting for the line as long as that takes. A datagram may arrive with bytes behind its end, up
   // to the size of its slot. False if stopped meanwhile.
   [[nodiscard]] virtual bool send(const DatagramBatch& batch, const core::StopFlag& stop) = 0;
-  // Sends a message of the plain wire, of any size; only of a line that carries it (pgm).
-  [[nodiscard]] virtual bool send_message(core::Bytes message, const core::StopFlag& stop) = 0;
+  // Sends a message of the plain wire, of any size; false, too, of a line that does not carry it (udp).
+  [[nodiscard]] virtual bool send_message(core::Bytes, const core::StopFlag&) { return false; }
   // Of the largest datagram, and how many of them a batch should have.
   [[nodiscard]] virtual size_t datagram_bytes() const = 0;
   [[nodiscard]] virtual size_t datagrams_at_once() const = 0;
