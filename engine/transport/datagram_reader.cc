@@ -7,7 +7,7 @@ bool DatagramReader::take(core::Bytes datagram, int64_t now_ns) {
   Fragment fragment;
   if (!read_fragment(datagram, fragment)) return false;
   const auto message = assembler_.add(fragment);
-  if (message && !take_frame(*message, now_ns)) on_message_(*message);
+  if (message && !take_frame(message->bytes(), now_ns)) on_message_(message->bytes());
   return true;
 }
 
