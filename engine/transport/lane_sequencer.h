@@ -33,7 +33,7 @@ class LaneSequencer {
   // When a data frame of this publisher came last; 0: never.
   [[nodiscard]] int64_t heard_ns(uint64_t publisher) const;
 
-  // Records that came again; of several lines all but one bring them so.
+  // Records that came again.
   [[nodiscard]] uint64_t repeated() const { return repeated_.get(); }
 
  private:

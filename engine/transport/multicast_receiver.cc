@@ -1,7 +1,5 @@
 #include "engine/transport/multicast_receiver.h"
 
-#include <poll.h>
-
 #include <algorithm>
 
 #include "engine/core/parse.h"
@@ -78,9 +76,9 @@ void MulticastReceiver::close() { pub_.close(); }
 
 void MulticastReceiver::wait() {
   if (clock_.monotonic_ns() - now_ns_ < kGathering_ns) clock_.sleep_until(now_ns_ + kGathering_ns, stop_);
-  std::vector<pollfd> handles;
-  for (const Line& line : lines_) handles.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
-  poll(handles.data(), handles.size(), static_cast<int>(kPatience_ns / 1'000'000));
+  handles_.clear();
+  for (const Line& line : lines_) handles_.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
+  poll(handles_.data(), handles_.size(), static_cast<int>(kPatience_ns / 1'000'000));
 }
 
 // Whether there may be more.

@@ -3,7 +3,8 @@
 // on a thread of its own; counters may be read from any.
 #pragma once
 
-#include <atomic>
+#include <poll.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ class MulticastReceiver {
   void close();  // once it does not run; the buffers stay
 
   [[nodiscard]] uint64_t window_bytes() const;
+  // Of several lines all but one bring them so.
   [[nodiscard]] uint64_t repeated_records() const { return sequencer_.repeated(); }
 
  private:
@@ -53,6 +55,7 @@ class MulticastReceiver {
 
   zmq::socket_t pub_;
   std::vector<Line> lines_;
+  std::vector<pollfd> handles_;  // of the lines
   core::Notices& notices_;
   const core::StopFlag& stop_;
   const core::Clock& clock_;
