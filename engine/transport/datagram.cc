@@ -103,12 +103,12 @@ bool DatagramCutter::cut_run(const Envelope& envelope, core::Bytes run) {
   while (!run.empty()) {
     tape::BlockHeader header;
     if (tape::read_header(run, header) != tape::Damage::kNone || tape::frame_size(header) > run.size()) {
-      records_lost_.add(envelope.record_count - (part.wire_sequence - envelope.wire_sequence));
+      lose(envelope, envelope.record_count - (part.wire_sequence - envelope.wire_sequence));
       return true;
     }
     tape::BlockView block;
     if (opener_.open_verified(run, header, block) != tape::Damage::kNone) {
-      records_lost_.add(header.record_count);
+      lose(envelope, header.record_count);
     } else if (!cut_block(part, block)) {
       return false;
     }
@@ -165,8 +165,12 @@ bool DatagramCutter::cut_block(Envelope envelope, const tape::BlockView& block) 
     header.first_sequence += stretch.count;
     at = next;
   }
-  records_lost_.add(left);  // the block has fewer records than it says
+  lose(envelope, left);  // the block has fewer records than it says
   return true;
+}
+
+void DatagramCutter::lose(const Envelope& envelope, uint64_t records) {
+  if (records > 0) records_lost_[core::Lane(envelope.lane)] += records;
 }
 
 size_t DatagramCutter::write(core::MutableBytes out, Envelope envelope, tape::BlockHeader header,

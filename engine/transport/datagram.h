@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -48,9 +49,10 @@ class DatagramCutter {
   // False if a flush said so.
   [[nodiscard]] bool cut(core::Bytes message);
 
-  // That were put into the batch, and that could not be as their block is damaged. From any thread.
+  // That were put into the batch. From any thread.
   [[nodiscard]] uint64_t records() const { return records_.get(); }
-  [[nodiscard]] uint64_t records_lost() const { return records_lost_.get(); }
+  // That could not be as their block is damaged, by lane.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& records_lost() const { return records_lost_; }
 
  private:
   // Records of a block, one behind the other.
@@ -64,6 +66,7 @@ class DatagramCutter {
   [[nodiscard]] bool cut_run(const Envelope& envelope, core::Bytes run);
   [[nodiscard]] bool cut_block(Envelope envelope, const tape::BlockView& block);
   [[nodiscard]] bool cut_fragments(core::Bytes message);
+  void lose(const Envelope& envelope, uint64_t records);
   [[nodiscard]] bool make_room() { return !batch_.full() || flush_(); }
   // As many records from `at` on as have `bytes_max` together, but at least one; `at` moves behind them.
   [[nodiscard]] static Stretch take(tape::RecordRange::Iterator& at, const tape::BlockView& block, size_t bytes_max);
@@ -82,7 +85,7 @@ class DatagramCutter {
   double ratio_ = 2;              // what compression has made of the last stretches
   std::vector<std::byte> large_;  // a frame of a record that is larger than a datagram
   core::Counter records_;
-  core::Counter records_lost_;
+  std::map<core::Lane, uint64_t> records_lost_;
 };
 
 // What is left of a data frame of one block without its first `skip` records, which are fewer than it has,

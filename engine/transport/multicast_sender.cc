@@ -5,7 +5,7 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side of the connection
+constexpr int kMessagesWaiting = 4;  // runs; what the publisher's own queue holds comes on top
 constexpr int kPlainMessagesWaiting = 10'000;
 // On the plain wire messages are small, and larger ones go alone.
 constexpr size_t kPlainAtOnce = 90;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ class MulticastSender {
   void give_up() { given_up_.request(); }
   [[nodiscard]] bool has_ended() const { return ended_.load(std::memory_order_acquire); }
 
-  // In blocks that were damaged, so that they could not be cut.
-  [[nodiscard]] uint64_t records_lost() const { return cutter_.records_lost(); }
+  [[nodiscard]] uint64_t records_sent() const { return sent_.get(); }
+
+  // Once run() has come back: records in blocks that are damaged, so that they could not be cut, by lane.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& records_lost() const { return cutter_.records_lost(); }
 
  private:
   [[nodiscard]] bool send(const zmq::message_t& message);

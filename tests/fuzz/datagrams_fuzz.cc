@@ -1,6 +1,6 @@
-// Datagrams of any origin, as they come over multicast lines: through the assembler of fragments, the sequencer of lanes
-// and the gatherer of frames. The first byte of the input tells whether datagrams are put right; then come they, each a
-// piece. What is passed on is sound and in order; what is cut again into smaller datagrams is the same.
+// Datagrams of any origin, as they come over multicast lines: through the assembler of fragments, the sequencer of
+// lanes and the gatherer of frames. The first byte of the input tells whether datagrams are put right; then come they,
+// each a piece. What is passed on is sound and in order; what is cut again into smaller datagrams is the same.
 #include <map>
 
 #include "engine/transport/datagram_reader.h"
@@ -61,7 +61,7 @@ class Receiver {
     };
     transport::DatagramCutter cutter(batch, flush);
     TD_CHECK(cutter.cut(frame) && flush());
-    TD_CHECK(count <= records && cutter.records() == records && cutter.records_lost() == 0);
+    TD_CHECK(count <= records && cutter.records() == records && cutter.records_lost().empty());
   }
 
   transport::LaneSequencer sequencer_{

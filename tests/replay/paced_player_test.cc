@@ -7,7 +7,7 @@
 namespace tapedeck::replay {
 namespace {
 
-constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr auto kPlayerDeadline = std::chrono::seconds(30);
 
 // A player to which its read-ahead gives nothing, for the disk takes its time.
 class WaitingPlayerTest : public testing::Test {
@@ -26,7 +26,7 @@ class WaitingPlayerTest : public testing::Test {
     const bool is_kept = kept.get_future().wait_for(std::chrono::seconds(5)) == std::future_status::ready;
     stop_.request();
     runs_.close();
-    EXPECT_EQ(ended.wait_for(kDeadline), std::future_status::ready);
+    EXPECT_EQ(ended.wait_for(kPlayerDeadline), std::future_status::ready);
     return is_kept;
   }
 

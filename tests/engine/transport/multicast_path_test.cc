@@ -366,6 +366,24 @@ TEST_F(MulticastPath, ALineThatHasGoneDeafIsJoinedAnew) {
   EXPECT_EQ(hear_all().records, sent);
 }
 
+// Its header is right, and what it says of the compressed bytes too, but these are none.
+TEST_F(MulticastPath, BlocksThatCannotBeCutAreToldByLane) {
+  start(1);
+  std::vector<std::byte> frame = make_frame(0);
+  tape::BlockHeader header;
+  std::memcpy(&header, frame.data() + kHeadroom, sizeof header);
+  header.codec_and_flags |= static_cast<uint8_t>(tape::Codec::kLz4);
+  tape::stamp_header(core::MutableBytes(frame).subspan(kHeadroom), header);
+  publish(frame);
+  sent = kRecordsPerFrame;
+  publish_records(1);
+  EXPECT_EQ(hear_all().missing, kRecordsPerFrame);
+  sender->finish();
+  sender_thread.join();
+  sender_thread = std::thread([] {});
+  EXPECT_EQ(sender->records_lost(), (std::map<core::Lane, uint64_t>{{core::Lane(3), kRecordsPerFrame}}));
+}
+
 TEST_F(MulticastPath, ALineIsWatchedAlsoAfterTheEndOfAnotherReplayOnIt) {
   start(1);
   forge(fragments_of(encode(EndOfTape{.publisher = kPublisher + 1, .records_sent = {}})));
