@@ -12,10 +12,9 @@ DirectWorker::DirectWorker(const Context& context, const LaneShare& share, std::
                                             context.what.batch_bytes)) {}
 
 void DirectWorker::run() {
+  Run run;
+  run.buffer = core::BufferLease(pool_.acquire(context_.stop));
   while (!context_.stop.requested()) {
-    Run run;
-    run.buffer = core::BufferLease(pool_.acquire(context_.stop));
-    if (!run.buffer) return;
     const RunReader::Read read = reader_.read(run);
     if (read == RunReader::Read::kEnd) return;
     if (read == RunReader::Read::kNothing) continue;

@@ -166,6 +166,10 @@ void LaneFeed::report(const tape::BlockRef& block, std::string_view what) {
   on_damage_(tape::block_damage(tape_, lane_.segments[segment_], block, what));
 }
 
+uint64_t mean_record_bytes(const tape::LaneSummary& totals) {
+  return totals.payload_bytes / std::max<uint64_t>(totals.records, 1) + tape::kRecordHeadSize;
+}
+
 size_t run_bytes_max(const tape::TapeReader& tape, bool in_parts, size_t batch_bytes) {
   size_t bytes = std::max<size_t>(batch_bytes, tape.frame_size_max());
   if (!in_parts) return bytes;

@@ -54,6 +54,9 @@ class LaneFeed {
   std::vector<std::byte> part_;  // a block of which a part is wanted
 };
 
+// Of a record as it is handed on, not compressed: payload and head.
+[[nodiscard]] uint64_t mean_record_bytes(const tape::LaneSummary& totals);
+
 // How large the runs of a replay become at most: buffers need so much behind the envelope. `in_parts`: blocks may be
 // cut.
 [[nodiscard]] size_t run_bytes_max(const tape::TapeReader& tape, bool in_parts, size_t batch_bytes);

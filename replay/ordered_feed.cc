@@ -6,16 +6,19 @@ namespace tapedeck::replay {
 
 OrderedFeed::OrderedFeed(const tape::TapeReader& tape, const Selection& selection, bool one_time,
                          const LaneFeed::OnDamage& on_damage)
-    : selection_(selection), one_time_(one_time), merge_(tape, on_damage) {
-  fetch();
-}
+    : selection_(selection), one_time_(one_time), merge_(tape, on_damage) {}
 
 void OrderedFeed::fetch() {
-  do {
-    item_.reset();
-    if (auto next = merge_.next()) item_.emplace(*next);
-  } while (item_ && !(selection_.wants(item_->lane) && selection_.wants(item_->record)));
-  if (item_) due_ = std::max(due_, item_->record.capture_time());
+  item_.reset();
+  for (size_t i = 0; i < kWalkMax; ++i) {
+    const auto next = merge_.next();
+    at_end_ = !next;
+    if (at_end_) return;
+    if (!selection_.wants(next->lane) || !selection_.wants(next->record)) continue;
+    item_.emplace(*next);
+    due_ = std::max(due_, next->record.capture_time());
+    return;
+  }
 }
 
 bool OrderedFeed::belongs_to(const Run& run, const SliceBuilder& slice) const {
@@ -24,8 +27,9 @@ bool OrderedFeed::belongs_to(const Run& run, const SliceBuilder& slice) const {
          (!one_time_ || due_ == run.order_time);
 }
 
-bool OrderedFeed::read(Run& run) {
-  if (!item_) return false;
+Read OrderedFeed::read(Run& run) {
+  if (!item_ && !at_end_) fetch();
+  if (!item_) return at_end_ ? Read::kEnd : Read::kNothing;
   run.lane = item_->lane;
   run.order_time = std::max(due_, selection_.start());
   run.begin = transport::kHeadroom;
@@ -37,7 +41,7 @@ bool OrderedFeed::read(Run& run) {
   run.size = slice.finish();
   run.piece = {};
   run.piece.append(slice.header().record_count, slice.header().raw_crc, slice.header().raw_size);
-  return true;
+  return Read::kRun;
 }
 
 }  // namespace tapedeck::replay

@@ -29,13 +29,14 @@ const PacedLane* PacedPlayer::earliest() const {
 
 // Moves runs to their lanes until no run that is still to come can hold an earlier record than those at hand: runs come
 // in the order of their first record. So no lane ever holds more than one run. False at the end of everything.
-bool PacedPlayer::fetch_runs() {
+bool PacedPlayer::fetch_runs(const std::function<void()>& keep_house) {
   for (;;) {
     if (!fetched_ && !runs_.exhausted()) fetched_ = runs_.pop(transport::kPollInterval);
     const PacedLane* next = earliest();
     if (!fetched_) {
       if (runs_.exhausted()) return next != nullptr;
       if (stop_.requested()) return false;
+      keep_house();
       continue;
     }
     const bool new_pass = fetched_->pass + 1 > passes_;
@@ -65,7 +66,7 @@ bool PacedPlayer::wait_until(int64_t deadline_ns, const std::function<void()>& k
 }
 
 void PacedPlayer::run(const std::function<void()>& keep_house) {
-  while (fetch_runs()) {
+  while (fetch_runs(keep_house)) {
     if (!wait_until(deadline_ns(earliest()->due()), keep_house)) break;
     if (!send_due()) break;
   }
@@ -75,7 +76,10 @@ void PacedPlayer::run(const std::function<void()>& keep_house) {
 void PacedPlayer::run_in_order(const std::function<void()>& keep_house) {
   while (!runs_.exhausted() && !stop_.requested()) {
     auto next = runs_.pop(transport::kPollInterval);
-    if (!next) continue;
+    if (!next) {
+      keep_house();
+      continue;
+    }
     if (next->pass + 1 > passes_) start_pass(next->pass);
     last_due_ = next->order_time;
     if (!wait_until(deadline_ns(last_due_), keep_house)) break;

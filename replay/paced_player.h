@@ -28,8 +28,8 @@ class PacedPlayer {
   PacedPlayer(const Pace& pace, TapeClock& tape_clock, core::BoundedQueue<Run>& runs, Publisher& publisher,
               const core::StopFlag& stop, const core::Clock& clock);
 
-  // Until the runs are exhausted or the stop flag is set. `keep_house` is called before every wait and at least each
-  // 100 ms.
+  // Until the runs are exhausted or the stop flag is set. `keep_house` is called at least each 100 ms, also
+  // while runs have to be waited for.
   void run(const std::function<void()>& keep_house);
   // The same for runs of records that are due together: each is sent as it comes.
   void run_in_order(const std::function<void()>& keep_house);
@@ -40,7 +40,7 @@ class PacedPlayer {
   [[nodiscard]] double tape_seconds() const { return tape_seconds_; }  // of tape time that were played
 
  private:
-  [[nodiscard]] bool fetch_runs();
+  [[nodiscard]] bool fetch_runs(const std::function<void()>& keep_house);
   void start_pass(uint32_t pass);
   [[nodiscard]] bool wait_until(int64_t deadline_ns, const std::function<void()>& keep_house);
   [[nodiscard]] bool send_due();

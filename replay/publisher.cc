@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "engine/core/crc32c.h"
+
 namespace tapedeck::replay {
 namespace {
 
@@ -103,14 +105,19 @@ void Publisher::stamp(std::byte* front, core::Lane lane, uint32_t pass, const Pi
                                                             .sent_ns = now_ns,
                                                             .tape = tape_.value,
                                                             .run_bytes = static_cast<uint32_t>(run_bytes)});
-  account(lane, piece, 1);
 }
 
 void Publisher::account(core::Lane lane, const Piece& piece, uint64_t frames) {
   sent_[lane].add(piece.records, piece.crc, piece.record_bytes);
-  records_.add(piece.records);
   record_bytes_.add(piece.record_bytes);
   frames_.add(frames);
+}
+
+bool Publisher::send_stamped(zmq::message_t& message, core::Lane lane, const Piece& piece) {
+  if (!send_whole(message)) return false;
+  records_.add(piece.records);
+  account(lane, piece, 1);
+  return true;
 }
 
 bool Publisher::send(Run run, uint64_t scheduled_ns) {
@@ -118,14 +125,14 @@ bool Publisher::send(Run run, uint64_t scheduled_ns) {
   const size_t front = run.begin - transport::kHeadroom;
   stamp(run.buffer.bytes().data() + front, run.lane, run.pass, run.piece, run.size, scheduled_ns);
   zmq::message_t message = transport::message_in(std::move(run.buffer), front, transport::kHeadroom + run.size);
-  return send_whole(message);
+  return send_stamped(message, run.lane, run.piece);
 }
 
 bool Publisher::send(zmq::message_t message, core::Lane lane, uint32_t pass, const Piece& piece,
                      uint64_t scheduled_ns) {
   if (plain_) return send_plain(transport::run_of(transport::bytes_of(message)), lane);
   stamp(message.data<std::byte>(), lane, pass, piece, message.size() - transport::kHeadroom, scheduled_ns);
-  return send_whole(message);
+  return send_stamped(message, lane, piece);
 }
 
 bool Publisher::send_plain(core::Bytes run, core::Lane lane) {
@@ -136,13 +143,27 @@ bool Publisher::send_plain(core::Bytes run, core::Lane lane) {
       records_lost_[lane] += block.header.record_count;
       continue;
     }
-    account(lane, {block.size(), block.header.raw_crc, block.header.raw_size}, block.size());
-    for (const tape::RecordView record : block) {
-      zmq::message_t message = plain_->message_of(record, sent_ns);
-      if (!send_whole(message)) return false;
-    }
+    const Piece sent = send_records(block, sent_ns);
+    account(lane, sent, sent.records);
+    if (sent.records < block.size()) return false;
   }
   return true;
+}
+
+// Until the replay is stopped; what was sent. They are counted one by one, for how far a replay may go depends on it.
+Piece Publisher::send_records(const tape::BlockView& block, uint64_t sent_ns) {
+  Piece sent;
+  for (const tape::RecordView record : block) {
+    zmq::message_t message = plain_->message_of(record, sent_ns);
+    if (!send_whole(message)) {
+      sent.crc = core::crc32c(block.records.bytes().first(sent.record_bytes));
+      return sent;
+    }
+    records_.add(1);
+    ++sent.records;
+    sent.record_bytes += record.bytes().size();
+  }
+  return {block.size(), block.header.raw_crc, block.header.raw_size};
 }
 
 bool Publisher::send_whole(zmq::message_t& message) {

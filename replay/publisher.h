@@ -70,6 +70,8 @@ class Publisher {
   void stamp(std::byte* front, core::Lane lane, uint32_t pass, const Piece& piece, size_t run_bytes,
              uint64_t scheduled_ns);
   [[nodiscard]] bool send_plain(core::Bytes run, core::Lane lane);
+  [[nodiscard]] bool send_stamped(zmq::message_t& message, core::Lane lane, const Piece& piece);
+  [[nodiscard]] Piece send_records(const tape::BlockView& block, uint64_t sent_ns);
   void account(core::Lane lane, const Piece& piece, uint64_t frames);
   [[nodiscard]] bool send_whole(zmq::message_t& message);
   void send_in_band(const transport::Message& message);

@@ -15,7 +15,7 @@ ReadAhead::~ReadAhead() {
 
 void ReadAhead::run(const std::function<void()>& on_start) {
   on_start();
-  for (;;) {
+  while (!stop_.requested()) {
     Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));
     if (!run.buffer) break;

@@ -77,10 +77,6 @@ core::Result<Copies> parse_copies(const Options& options) {
   return copies;
 }
 
-uint64_t mean_record_bytes(const tape::TapeReader& tape) {
-  return std::max<uint64_t>(tape.totals().bytes / std::max<uint64_t>(tape.totals().records, 1), 1);
-}
-
 // A replay that is under way. The thread that runs it watches over the shards.
 class Replay {
  public:
@@ -96,7 +92,7 @@ class Replay {
         networks_(networks),
         session_(networks.front(), id_, options.subscriber_silence_ns,
                  {.sent = [this] { return records_sent(); },
-                  .mean_record_bytes = mean_record_bytes(tape_),
+                  .mean_record_bytes = mean_record_bytes(tape_.totals()),
                   .limit = send_limit_},
                  clock),
         tape_clock_(selection_.start(), selection_.end(), options.rate.value_or(1)),
@@ -106,6 +102,7 @@ class Replay {
                 .source = source,
                 .publisher = id_,
                 .run_bytes = run_bytes_max(tape_, options.ordered || !selection_.is_whole_tape(), options.batch_bytes),
+                .mean_record_bytes = mean_record_bytes(tape_.totals()),
                 .session = session_,
                 .windows = windows_,
                 .tape_clock = tape_clock_,
@@ -130,6 +127,7 @@ class Replay {
     settle();
     for (const auto& shard : shards_) shard->dismiss();
     for (std::thread& thread : threads) thread.join();
+    tell_status();  // with what lines had to say at their end
     session_.stop();
     session_thread.join();
     before_close();
@@ -220,7 +218,7 @@ class Replay {
       watch();
     }
     settled_ns_ = clock_.monotonic_ns();
-    tell_status();  // the last, and so of all
+    tell_status();  // of all, while lines send the rest
   }
 
   Report report() {

@@ -26,6 +26,13 @@ struct Piece {
 // reading goes by whole pages, one more on either side.
 inline constexpr size_t kRunOverhead = 3 * core::kPageSize;
 
+// What reading the next run came to.
+enum class Read {
+  kRun,
+  kNothing,  // nothing sound or wanted in what was read: go on
+  kEnd,
+};
+
 struct Run {
   core::BufferLease buffer;
   size_t begin = 0;  // of the blocks in it; with at least transport::kHeadroom in front

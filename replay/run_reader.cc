@@ -28,7 +28,7 @@ void RunReader::start_pass() {
   if (what_.order != Order::kOfRuns) {
     const bool by_time = what_.order == Order::kOfArrivalByTime;
     pass_ = [feed = std::make_shared<OrderedFeed>(what_.tape, what_.selection, by_time, on_damage)](Run& run) {
-      return feed->read(run) ? Read::kRun : Read::kEnd;
+      return feed->read(run);
     };
     return;
   }

@@ -33,12 +33,9 @@ class RunReader {
   // Runs in order of arrival are of all lanes, whatever `lanes` says.
   RunReader(const What& what, LaneShare lanes);
 
-  enum class Read {
-    kRun,
-    kNothing,  // nothing sound or wanted in what was read: go on
-    kEnd,      // of the last pass, or of one that gave no run, as all others would
-  };
-  // Fills `run.buffer` with the next run.
+  // Fills `run.buffer` with the next run. The end is that of the last pass, or of one that gave no run, as all others
+  // would.
+  using Read = replay::Read;
   [[nodiscard]] Read read(Run& run);
 
   [[nodiscard]] const std::vector<tape::DamageReport>& damage() const { return damage_; }

@@ -91,7 +91,6 @@ void SessionServer::on_message(const std::string& identity, const transport::Ses
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   peer.heard_ns = clock_.monotonic_ns();
-  peer.participant.dead = false;
   if (const auto* progress = std::get_if<transport::Progress>(&message)) {
     note_progress(peer, *progress);
     if (peer.heard_ns < peer.next_pong_ns) return;
@@ -142,6 +141,7 @@ void SessionServer::judge(const std::string& identity, Peer& peer) {
 void SessionServer::expect(const std::map<core::Lane, tape::LaneDigest>& sent) {
   const std::lock_guard lock(mutex_);
   sent_ = sent;
+  expected_ns_ = clock_.monotonic_ns();
 }
 
 void SessionServer::note_silent_ones() {
@@ -149,9 +149,16 @@ void SessionServer::note_silent_ones() {
   const std::lock_guard lock(mutex_);
   for (auto& [identity, peer] : peers_) {
     if (peer.participant.receipt && !peer.answered) judge(identity, peer);
-    if (!peer.participant.receipt && now_ns - peer.heard_ns > silence_ns_) peer.participant.dead = true;
+    peer.participant.dead = is_dead(peer, now_ns);
   }
   set_limit();
+}
+
+// Once all was sent also who is heard but gets no further, and has nothing to do: the data do not reach it any more.
+bool SessionServer::is_dead(const Peer& peer, int64_t now_ns) const {
+  if (peer.participant.receipt) return false;
+  if (now_ns - peer.heard_ns > silence_ns_) return true;
+  return sent_ && now_ns - std::max(peer.reached_ns, expected_ns_) > silence_ns_;
 }
 
 void SessionServer::send(const std::string& identity, const transport::SessionMessage& message) {

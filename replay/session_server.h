@@ -22,7 +22,7 @@ namespace tapedeck::replay {
 struct Participant {
   std::string name;
   uint64_t records = 0;  // that it has handled, as of its last progress
-  bool dead = false;     // not heard for longer than the limit, without a receipt
+  bool dead = false;     // without a receipt, and not heard, or at the end not moving, for longer than the limit
   bool equal = false;    // its receipt equals what was sent
   std::optional<transport::Receipt> receipt;
   std::string verdict;  // a sentence
@@ -72,6 +72,7 @@ class SessionServer {
   void set_limit();
   void judge(const std::string& identity, Peer& peer);
   void note_silent_ones();
+  [[nodiscard]] bool is_dead(const Peer& peer, int64_t now_ns) const;
   void send(const std::string& identity, const transport::SessionMessage& message);
 
   zmq::socket_t router_;
@@ -84,6 +85,7 @@ class SessionServer {
   mutable std::mutex mutex_;
   std::map<std::string, Peer> peers_;                           // by identity; guarded by mutex_
   std::optional<std::map<core::Lane, tape::LaneDigest>> sent_;  // guarded by mutex_
+  int64_t expected_ns_ = 0;  // monotonic; since when sent_ is told; guarded by mutex_
 };
 
 // What to say of a receipt, given what was sent: whether it proves that all of it arrived.

@@ -4,6 +4,7 @@
 #include <climits>
 #include <thread>
 
+#include "engine/core/parse.h"
 #include "engine/topology/pinning.h"
 #include "engine/transport/lines.h"
 
@@ -51,9 +52,8 @@ uint64_t Shard::queue_bytes() const {
 // Queues are bounded in bytes; ZeroMQ counts frames, so their number follows from the largest, and on the plain wire
 // from the mean record.
 int Shard::frames_in_queue() const {
-  const tape::LaneSummary& totals = shared_.source.tape.totals();
   const bool is_plain = shared_.options.wire == transport::Wire::kPlain;
-  const uint64_t frame_bytes = is_plain ? std::max<uint64_t>(totals.bytes / std::max<uint64_t>(totals.records, 1), 1)
+  const uint64_t frame_bytes = is_plain               ? shared_.mean_record_bytes
                                : shared_.options.rate ? kSliceBytesMax
                                                       : shared_.run_bytes;
   const uint64_t frames = std::max<uint64_t>(queue_bytes() / frame_bytes, is_plain ? kPlainFramesMin : 2);
@@ -88,7 +88,8 @@ core::Result<std::string> Shard::open_output(const transport::Endpoint& endpoint
   TD_ASSIGN(const std::string way, publisher_.bind({.scheme = transport::Scheme::kInproc,
                                                     .path = fmt::format("multicast-{}-{}", number_, copy)}));
   outputs_.push_back(
-      {.sender = std::make_unique<transport::MulticastSender>(network_, way, std::move(line), shared_.options.wire,
+      {.endpoint = endpoint.text(),
+       .sender = std::make_unique<transport::MulticastSender>(network_, way, std::move(line), shared_.options.wire,
                                                               shared_.windows[copy], shared_.stop, shared_.clock),
        .thread = {}});
   publisher_.wait_for_subscription();
@@ -104,7 +105,7 @@ void Shard::start_outputs() {
   }
 }
 
-// They have as long as ZeroMQ's own threads have to send what is left.
+// They have as long as ZeroMQ's own threads have to send what is left. What then is left is let go, and told.
 void Shard::finish_outputs() {
   const core::StopFlag never;
   const int64_t give_up_ns = shared_.clock.monotonic_ns() + int64_t{linger_ms()} * 1'000'000;
@@ -113,9 +114,20 @@ void Shard::finish_outputs() {
     while (!output.sender->has_ended() && shared_.clock.monotonic_ns() < give_up_ns) {
       shared_.clock.sleep_until(shared_.clock.monotonic_ns() + kDismissedPoll_ns, never);
     }
+    const bool in_time = output.sender->has_ended();
     output.sender->give_up();
     output.thread.join();
+    if (!in_time) note_unsent(output);
   }
+}
+
+void Shard::note_unsent(Output& output) const {
+  output.unsent = publisher_.records() - output.sender->records_sent();
+  for (const auto& [lane, records] : output.sender->records_lost()) output.unsent -= records;
+  if (output.unsent == 0) return;
+  shared_.notices.add(
+      {fmt::format("the line {} had not sent everything {} after the end: {} records are let go", output.endpoint,
+                   core::format_duration(int64_t{linger_ms()} * 1'000'000), core::format_count(output.unsent))});
 }
 
 void Shard::run() {
@@ -192,8 +204,7 @@ void Shard::start_with_the_others() {
 }
 
 void Shard::play_paced() {
-  while (!ahead_->runs().wait(transport::kPollInterval) && !shared_.stop.requested()) {
-  }
+  while (!ahead_->runs().wait(transport::kPollInterval) && !shared_.stop.requested()) keep_house();
   start_with_the_others();
   const Selection& selection = shared_.source.selection;
   paced_.emplace(Pace{.start = selection.start(),
@@ -246,7 +257,7 @@ std::optional<Run> Shard::read_run() {
 // Tape time since the start of the first pass.
 uint64_t Shard::position_of(const Run& run) const {
   const Selection& selection = shared_.source.selection;
-  return run.pass * (selection.end() - selection.start() + 1) + (run.order_time - selection.start());
+  return position_in_passes(run.pass, selection.end() - selection.start() + 1, run.order_time - selection.start());
 }
 
 bool Shard::wait_for_slower_shards(uint64_t position) {
@@ -291,6 +302,13 @@ std::vector<tape::DamageReport> Shard::damage() const {
   };
   if (paced_) note(paced_->records_lost(), tape::Damage::kRaw);
   note(publisher_.records_lost(), tape::Damage::kStructure);
+  if (!outputs_.empty()) note(outputs_.front().sender->records_lost(), tape::Damage::kRaw);  // of all the same
+  for (const Output& output : outputs_) {
+    if (output.unsent == 0) continue;
+    damage.push_back({.file = output.endpoint,
+                      .records_lost = output.unsent,
+                      .what = "not sent before the end, for the line is too slow"});
+  }
   return damage;
 }
 

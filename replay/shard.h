@@ -1,6 +1,6 @@
 // One shard of a replay: some lanes of the tape, with a data socket and a ZeroMQ context that it shares with no other
-// shard. Runs on a thread of its own, which publishes, and at full speed reads the tape itself; its counters may be
-// read from any thread meanwhile.
+// shard. Runs on a thread of its own, which publishes, and reads the tape itself unless the replay is paced or in order
+// of arrival; its counters may be read from any thread meanwhile.
 #pragma once
 
 #include <atomic>
@@ -28,6 +28,7 @@ struct SharedByShards {
   const Source& source;
   uint64_t publisher;  // id
   size_t run_bytes;    // of a run at most
+  uint64_t mean_record_bytes;
   const SessionServer& session;
   std::deque<transport::FlowWindow>& windows;  // of each copy of the replay
   TapeClock& tape_clock;
@@ -60,25 +61,29 @@ class Shard {
   [[nodiscard]] const Publisher& publisher() const { return publisher_; }
   [[nodiscard]] Status::Shard status() const;
 
+  // Once run() has come back.
+  [[nodiscard]] std::vector<tape::DamageReport> damage() const;
   // Once it has played.
   [[nodiscard]] const PacedPlayer* paced() const { return paced_ ? &*paced_ : nullptr; }
   [[nodiscard]] uint32_t passes() const { return passes_; }
   [[nodiscard]] int64_t started_ns() const { return started_ns_; }  // monotonic; 0 if it never did
   [[nodiscard]] int64_t played_ns() const { return played_ns_; }
-  [[nodiscard]] std::vector<tape::DamageReport> damage() const;
 
  private:
   enum class Phase { kWaiting, kPlaying, kPlayed };
 
   // A multicast line and the thread that feeds it.
   struct Output {
+    std::string endpoint;
     std::unique_ptr<transport::MulticastSender> sender;
     std::thread thread;
+    uint64_t unsent = 0;  // records, when it was given up
   };
 
   [[nodiscard]] core::Result<std::string> open_output(const transport::Endpoint& endpoint, size_t copy);
   void start_outputs();
   void finish_outputs();
+  void note_unsent(Output& output) const;
   [[nodiscard]] uint64_t queue_bytes() const;
   [[nodiscard]] int frames_in_queue() const;
   [[nodiscard]] Order order() const;

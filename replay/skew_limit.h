@@ -9,6 +9,14 @@
 
 namespace tapedeck::replay {
 
+// How far it is to a place within a pass, in tape time over all passes; what would be more than 64 bits is the most.
+[[nodiscard]] inline uint64_t position_in_passes(uint32_t pass, uint64_t pass_ns, uint64_t since_start_ns) {
+  uint64_t position = 0;
+  const bool overflows = __builtin_mul_overflow(uint64_t{pass}, pass_ns, &position) ||
+                         __builtin_add_overflow(position, since_start_ns, &position);
+  return overflows ? UINT64_MAX : position;
+}
+
 class SkewLimit {
  public:
   SkewLimit(size_t shards, uint64_t limit_ns) : limit_ns_(limit_ns), places_(shards) {}

@@ -17,7 +17,8 @@ core::Result<uint64_t> parse_bits(std::string_view text) {
 
 void add_multicast_options(CLI::App& command, MulticastArguments& arguments) {
   command
-      .add_option("--mc-rate", arguments.rate, "Bits/s of one line at most, e.g. 800Mbit (default: the interface's)")
+      .add_option("--mc-rate", arguments.rate,
+                  "Bits/s of one line at most, IP headers included, e.g. 800Mbit (default: the interface's)")
       ->group(kGroup);
   command.add_option("--mc-mtu", arguments.mtu, "Bytes of an IP packet (default: the interface's)")->group(kGroup);
   command.add_option("--mc-hops", arguments.hops, "Routers that may pass it on, plus one")->group(kGroup);

@@ -207,6 +207,9 @@ class Box {
     const auto announcement = heard_.announcement();
     if (!announcement) return;
     if (announced_ns_ == 0) announced_ns_ = clock_.monotonic_ns();
+    if (announcement->wire == transport::Wire::kPlain && !options_.also.empty()) {
+      return give_up("the replay's wire is plain, whose messages no second line repairs: leave out --also");
+    }
     const size_t shards = announcement->endpoints.size();
     if (heard_.shards() < shards || endpoints_.size() != shards) return check_shards(*announcement);
     session_ = std::make_unique<SessionClient>(networks_.front(), name(), announcement->publisher,
@@ -315,6 +318,7 @@ class Box {
       receipt.bad_frames += subscriber->bad_frames();
     }
     for (const auto& s : subscribers_) receipt.begins_at.insert(s->begins_at().begin(), s->begins_at().end());
+    receipt.repeated_records += multicast_.repeated_records();
     receipt.lanes = accounts_.digests();
     core::Histogram lateness;
     for (const auto& worker : workers_) {

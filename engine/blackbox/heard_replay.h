@@ -13,8 +13,9 @@ namespace tapedeck::blackbox {
 
 class HeardReplay {
  public:
-  // Whether this box listens to `publisher`: the first that any of its threads hears.
+  // Whether this box listens to `publisher`: the first that any of its threads hears. 0 is nobody.
   [[nodiscard]] bool is_ours(uint64_t publisher) {
+    if (publisher == 0) return false;
     uint64_t nobody = 0;
     return publisher_.load(std::memory_order_relaxed) == publisher ||
            publisher_.compare_exchange_strong(nobody, publisher) || nobody == publisher;

@@ -57,4 +57,10 @@ uint64_t MulticastInputs::window_bytes() const {
   return bytes;
 }
 
+uint64_t MulticastInputs::repeated_records() const {
+  uint64_t records = 0;
+  for (const Input& input : inputs_) records += input.receiver->repeated_records();
+  return records;
+}
+
 }  // namespace tapedeck::blackbox

@@ -33,6 +33,8 @@ class MulticastInputs {
 
   // That may be under way to all of them; 0 if there are none.
   [[nodiscard]] uint64_t window_bytes() const;
+  // Records that came again, and were left out.
+  [[nodiscard]] uint64_t repeated_records() const;
 
  private:
   struct Input {

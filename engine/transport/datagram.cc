@@ -17,17 +17,6 @@ uint32_t crc_of_fragment(core::Bytes head, core::Bytes bytes) {
   return core::crc32c(bytes, core::crc32c(head.first(kFragmentCrcOffset)));
 }
 
-void write_fragment(core::MutableBytes out, const Fragment& fragment) {
-  std::memset(out.data(), 0, kFragmentHeadSize);
-  std::memcpy(out.data(), kFragmentPrefix.data(), kFragmentPrefix.size());
-  core::store_le(out.data() + 8, fragment.message_crc);
-  core::store_le(out.data() + 12, fragment.message_bytes);
-  core::store_le(out.data() + 16, fragment.offset);
-  core::store_le(out.data() + 20, static_cast<uint32_t>(fragment.bytes.size()));
-  core::store_le(out.data() + kFragmentCrcOffset, crc_of_fragment(out, fragment.bytes));
-  std::memcpy(out.data() + kFragmentHeadSize, fragment.bytes.data(), fragment.bytes.size());
-}
-
 // Puts envelope and header in front of the stored bytes that stand in out[kFrontSize..size).
 void stamp_front(core::MutableBytes out, Envelope envelope, tape::BlockHeader header, size_t size) {
   tape::stamp_header(out.subspan(kHeadroom, size - kHeadroom), header);
@@ -47,11 +36,26 @@ size_t write_uncompressed(core::MutableBytes out, const Envelope& envelope, tape
 
 }  // namespace
 
+void write_fragment(core::MutableBytes out, const Fragment& fragment) {
+  std::memset(out.data(), 0, kFragmentHeadSize);
+  std::memcpy(out.data(), kFragmentPrefix.data(), kFragmentPrefix.size());
+  core::store_le(out.data() + 8, fragment.message_crc);
+  core::store_le(out.data() + 12, fragment.message_bytes);
+  core::store_le(out.data() + 16, fragment.offset);
+  core::store_le(out.data() + 20, static_cast<uint32_t>(fragment.bytes.size()));
+  core::store_le(out.data() + kFragmentCrcOffset, crc_of_fragment(out, fragment.bytes));
+  std::memcpy(out.data() + kFragmentHeadSize, fragment.bytes.data(), fragment.bytes.size());
+}
+
+Fragment read_fragment_head(core::Bytes datagram) {
+  return {.message_crc = core::load_le<uint32_t>(datagram.data() + 8),
+          .message_bytes = core::load_le<uint32_t>(datagram.data() + 12),
+          .offset = core::load_le<uint32_t>(datagram.data() + 16)};
+}
+
 bool read_fragment(core::Bytes datagram, Fragment& fragment) {
   if (datagram.size() < kFragmentHeadSize || !core::as_text(datagram).starts_with(kFragmentPrefix)) return false;
-  fragment.message_crc = core::load_le<uint32_t>(datagram.data() + 8);
-  fragment.message_bytes = core::load_le<uint32_t>(datagram.data() + 12);
-  fragment.offset = core::load_le<uint32_t>(datagram.data() + 16);
+  fragment = read_fragment_head(datagram);
   const auto bytes = core::load_le<uint32_t>(datagram.data() + 20);
   if (bytes == 0 || bytes > datagram.size() - kFragmentHeadSize) return false;
   fragment.bytes = datagram.subspan(kFragmentHeadSize, bytes);
@@ -62,12 +66,13 @@ bool read_fragment(core::Bytes datagram, Fragment& fragment) {
   return core::load_le<uint32_t>(datagram.data() + kFragmentCrcOffset) == crc_of_fragment(datagram, fragment.bytes);
 }
 
-bool read_datagram(core::Bytes datagram, Envelope& envelope, tape::BlockHeader& header) {
+bool read_datagram(core::Bytes datagram, Envelope& envelope, core::Bytes& frame) {
   if (datagram.size() < kFrontSize) return false;
   const auto run_bytes = core::load_le<uint32_t>(datagram.data() + kPrefixSize + offsetof(Envelope, run_bytes));
   if (run_bytes > datagram.size() - kHeadroom) return false;
-  const core::Bytes frame = datagram.first(kHeadroom + run_bytes);
+  frame = datagram.first(kHeadroom + run_bytes);
   if (read_envelope(frame, envelope) != FrameError::kNone || envelope.wire_sequence > kWireSequenceMax) return false;
+  tape::BlockHeader header;
   if (tape::verify_frame(run_of(frame), header) != tape::Damage::kNone) return false;
   return header.magic == tape::kBlockMagic && tape::frame_size(header) == run_bytes &&
          header.record_count == envelope.record_count && header.lane == envelope.lane && header.lane < tape::kLanesMax;
@@ -98,12 +103,12 @@ bool DatagramCutter::cut_run(const Envelope& envelope, core::Bytes run) {
   while (!run.empty()) {
     tape::BlockHeader header;
     if (tape::read_header(run, header) != tape::Damage::kNone || tape::frame_size(header) > run.size()) {
-      records_lost_.add(envelope.record_count - (part.wire_sequence - envelope.wire_sequence));
+      lose(envelope, envelope.record_count - (part.wire_sequence - envelope.wire_sequence));
       return true;
     }
     tape::BlockView block;
     if (opener_.open_verified(run, header, block) != tape::Damage::kNone) {
-      records_lost_.add(header.record_count);
+      lose(envelope, header.record_count);
     } else if (!cut_block(part, block)) {
       return false;
     }
@@ -160,8 +165,12 @@ bool DatagramCutter::cut_block(Envelope envelope, const tape::BlockView& block) 
     header.first_sequence += stretch.count;
     at = next;
   }
-  records_lost_.add(left);  // the block has fewer records than it says
+  lose(envelope, left);  // the block has fewer records than it says
   return true;
+}
+
+void DatagramCutter::lose(const Envelope& envelope, uint64_t records) {
+  if (records > 0) records_lost_[core::Lane(envelope.lane)] += records;
 }
 
 size_t DatagramCutter::write(core::MutableBytes out, Envelope envelope, tape::BlockHeader header,

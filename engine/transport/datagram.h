@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -27,13 +28,17 @@ inline constexpr std::string_view kFragmentPrefix = "TDS/FRG/";
 inline constexpr size_t kFragmentHeadSize = 32;
 inline constexpr uint32_t kFragmentedMax = 64u << 20;  // bytes of a message; more than the dictionary of any tape
 
+// Fills `out`, which has room for the head and the bytes; these are elsewhere.
+void write_fragment(core::MutableBytes out, const Fragment& fragment);
+
+// What the head of a fragment says, whether it is true or not; of kFragmentHeadSize bytes or more, and without bytes.
+[[nodiscard]] Fragment read_fragment_head(core::Bytes datagram);
 // False for what is none, or damaged. The fragment points into `datagram`.
 [[nodiscard]] bool read_fragment(core::Bytes datagram, Fragment& fragment);
 
-// The front of a data frame of a single block, if envelope, block and datagram fit each other; the frame is
-// datagram.first(kHeadroom + envelope.run_bytes). The checksums of both heads are verified, those of the records are
-// not.
-[[nodiscard]] bool read_datagram(core::Bytes datagram, Envelope& envelope, tape::BlockHeader& header);
+// A data frame of a single block, if envelope, block and datagram fit each other; `frame` is without the bytes that may
+// be behind it. The checksums of both heads are verified, those of the records are not.
+[[nodiscard]] bool read_datagram(core::Bytes datagram, Envelope& envelope, core::Bytes& frame);
 
 // Cuts messages into datagrams. Compressed blocks are compressed again in each (lz4). For one thread.
 class DatagramCutter {
@@ -44,9 +49,10 @@ class DatagramCutter {
   // False if a flush said so.
   [[nodiscard]] bool cut(core::Bytes message);
 
-  // That were put into the batch, and that could not be as their block is damaged. From any thread.
+  // That were put into the batch. From any thread.
   [[nodiscard]] uint64_t records() const { return records_.get(); }
-  [[nodiscard]] uint64_t records_lost() const { return records_lost_.get(); }
+  // That could not be as their block is damaged, by lane.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& records_lost() const { return records_lost_; }
 
  private:
   // Records of a block, one behind the other.
@@ -60,6 +66,7 @@ class DatagramCutter {
   [[nodiscard]] bool cut_run(const Envelope& envelope, core::Bytes run);
   [[nodiscard]] bool cut_block(Envelope envelope, const tape::BlockView& block);
   [[nodiscard]] bool cut_fragments(core::Bytes message);
+  void lose(const Envelope& envelope, uint64_t records);
   [[nodiscard]] bool make_room() { return !batch_.full() || flush_(); }
   // As many records from `at` on as have `bytes_max` together, but at least one; `at` moves behind them.
   [[nodiscard]] static Stretch take(tape::RecordRange::Iterator& at, const tape::BlockView& block, size_t bytes_max);
@@ -78,7 +85,7 @@ class DatagramCutter {
   double ratio_ = 2;              // what compression has made of the last stretches
   std::vector<std::byte> large_;  // a frame of a record that is larger than a datagram
   core::Counter records_;
-  core::Counter records_lost_;
+  std::map<core::Lane, uint64_t> records_lost_;
 };
 
 // What is left of a data frame of one block without its first `skip` records, which are fewer than it has,

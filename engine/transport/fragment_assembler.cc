@@ -7,20 +7,24 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr size_t kBegunMax = 8;  // messages; one that is begun beyond it ends the one that waits longest
+constexpr size_t kBegunMax = 8;      // messages; one that is begun beyond it ends the one that waits longest
+constexpr size_t kPiecesMax = 4096;  // of a message, apart from each other; what would be one more has to come again
 
-// Marks [from, to) as there.
-void mark(std::map<uint32_t, uint32_t>& have, uint32_t from, uint32_t to) {
+// Marks [from, to) as there; false where that would be a piece too many.
+bool mark(std::map<uint32_t, uint32_t>& have, uint32_t from, uint32_t to) {
   auto next = have.upper_bound(from);
   if (next != have.begin() && std::prev(next)->second >= from) {
     --next;
     from = next->first;
+  } else if (have.size() == kPiecesMax && (next == have.end() || next->first > to)) {
+    return false;
   }
   while (next != have.end() && next->first <= to) {
     to = std::max(to, next->second);
     next = have.erase(next);
   }
   have.emplace(from, to);
+  return true;
 }
 
 }  // namespace
@@ -41,15 +45,16 @@ std::list<FragmentAssembler::Begun>::iterator FragmentAssembler::begun(const Fra
   return std::prev(begun_.end());
 }
 
-std::optional<std::vector<std::byte>> FragmentAssembler::add(const Fragment& fragment) {
+std::optional<FragmentAssembler::Whole> FragmentAssembler::add(const Fragment& fragment) {
   const auto begun = this->begun(fragment);
+  const uint32_t end = fragment.offset + static_cast<uint32_t>(fragment.bytes.size());
+  if (!mark(begun->have, fragment.offset, end)) return std::nullopt;
   std::ranges::copy(fragment.bytes, begun->message.get() + fragment.offset);
-  mark(begun->have, fragment.offset, fragment.offset + static_cast<uint32_t>(fragment.bytes.size()));
   if (begun->have.begin()->second - begun->have.begin()->first < fragment.message_bytes) return std::nullopt;
-  std::vector<std::byte> message(begun->message.get(), begun->message.get() + begun->size);
+  Whole whole(std::move(begun->message), begun->size);
   begun_.erase(begun);
-  if (core::crc32c(message) != fragment.message_crc) return std::nullopt;  // of two messages, or forged
-  return message;
+  if (core::crc32c(whole.bytes()) != fragment.message_crc) return std::nullopt;  // of two messages, or forged
+  return whole;
 }
 
 }  // namespace tapedeck::transport

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "engine/transport/datagram.h"
 
@@ -14,8 +13,18 @@ namespace tapedeck::transport {
 
 class FragmentAssembler {
  public:
+  // A message in memory of its own.
+  class Whole {
+   public:
+    Whole(std::unique_ptr<std::byte[]> memory, size_t size) : memory_(std::move(memory)), size_(size) {}
+    [[nodiscard]] core::Bytes bytes() const { return {memory_.get(), size_}; }
+
+   private:
+    std::unique_ptr<std::byte[]> memory_;
+    size_t size_;
+  };
   // The whole message, once its last missing fragment has come.
-  [[nodiscard]] std::optional<std::vector<std::byte>> add(const Fragment& fragment);
+  [[nodiscard]] std::optional<Whole> add(const Fragment& fragment);
 
  private:
   struct Begun {

@@ -1,5 +1,6 @@
 #include "engine/transport/in_band.h"
 
+#include "engine/tape/format.h"
 #include "engine/transport/json_message.h"
 
 namespace tapedeck::transport {
@@ -118,6 +119,7 @@ core::Result<Dictionary> decode_dictionary(core::Bytes message) {
   Dictionary dictionary;
   dictionary.tape = core::TapeId(reader.le<uint64_t>());
   const auto count = reader.le<uint32_t>();
+  if (count > tape::kTopicsMax) return fail("dictionary of {} names, more than a tape has", count);
   if (count > reader.remaining()) return fail("dictionary of {} names in {} bytes", count, body.size());
   dictionary.names.reserve(count);
   dictionary.lanes.reserve(count);

@@ -26,7 +26,9 @@ LaneSequencer::Publisher& LaneSequencer::publisher_of(uint64_t id) {
 }
 
 void LaneSequencer::take(const Envelope& envelope, core::Bytes frame, int64_t now_ns) {
-  Lane& lane = publisher_of(envelope.publisher).lanes[envelope.lane];
+  Publisher& publisher = publisher_of(envelope.publisher);
+  publisher.heard_ns = now_ns;
+  Lane& lane = publisher.lanes[envelope.lane];
   if (envelope.wire_sequence > lane.next) return wait(lane, envelope, frame, now_ns);
   pass(lane, envelope, frame);
   if (!lane.waiting.empty()) pass_waiting(lane);
@@ -34,9 +36,13 @@ void LaneSequencer::take(const Envelope& envelope, core::Bytes frame, int64_t no
 
 void LaneSequencer::wait(Lane& lane, const Envelope& envelope, core::Bytes frame, int64_t now_ns) {
   const auto [place, is_new] = lane.waiting.try_emplace(envelope.wire_sequence);
-  if (!is_new) return repeated_.add(envelope.record_count);
-  place->second = {.since_ns = now_ns, .frame = {frame.begin(), frame.end()}};
-  waiting_bytes_ += frame.size();
+  Waiting& waiting = place->second;
+  repeated_.add(std::min(waiting.records, envelope.record_count));
+  if (waiting.records >= envelope.record_count) return;
+  if (is_new) waiting.since_ns = now_ns;
+  waiting_bytes_ += frame.size() - waiting.frame.size();
+  waiting.records = envelope.record_count;
+  waiting.frame.assign(frame.begin(), frame.end());
   if (waiting_bytes_ > waiting_bytes_max_) skip_hole(lane);
 }
 
@@ -82,12 +88,22 @@ void LaneSequencer::let_go_before(int64_t time_ns) {
 }
 
 bool LaneSequencer::is_complete(const EndOfTape& end) const {
-  const auto found = std::ranges::find(publishers_, end.publisher, &Publisher::id);
+  const Publisher* publisher = known(end.publisher);
   return std::ranges::all_of(end.records_sent, [&](const auto& sent) {
     const auto& [lane, records] = sent;
     return lane.value >= tape::kLanesMax || records == 0 ||
-           (found != publishers_.end() && found->lanes[lane.value].next >= records);
+           (publisher != nullptr && publisher->lanes[lane.value].next >= records);
   });
+}
+
+int64_t LaneSequencer::heard_ns(uint64_t publisher) const {
+  const Publisher* found = known(publisher);
+  return found == nullptr ? 0 : found->heard_ns;
+}
+
+const LaneSequencer::Publisher* LaneSequencer::known(uint64_t id) const {
+  const auto found = std::ranges::find(publishers_, id, &Publisher::id);
+  return found == publishers_.end() ? nullptr : &*found;
 }
 
 }  // namespace tapedeck::transport

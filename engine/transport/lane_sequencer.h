@@ -22,7 +22,7 @@ class LaneSequencer {
   LaneSequencer(int64_t patience_ns, size_t waiting_bytes_max, Sink sink)
       : patience_ns_(patience_ns), waiting_bytes_max_(waiting_bytes_max), sink_(std::move(sink)) {}
 
-  // A data frame that read_datagram() accepts, and its envelope.
+  // A data frame as read_datagram() gives it, and its envelope.
   void take(const Envelope& envelope, core::Bytes frame, int64_t now_ns);
   // Lets go of the holes that have waited for too long.
   void expire(int64_t now_ns) {
@@ -30,13 +30,16 @@ class LaneSequencer {
   }
   // Whether everything that was sent until the end has been passed on.
   [[nodiscard]] bool is_complete(const EndOfTape& end) const;
+  // When a data frame of this publisher came last; 0: never.
+  [[nodiscard]] int64_t heard_ns(uint64_t publisher) const;
 
-  // Records that came again; of several lines all but one bring them so.
+  // Records that came again.
   [[nodiscard]] uint64_t repeated() const { return repeated_.get(); }
 
  private:
   struct Waiting {
     int64_t since_ns = 0;
+    uint32_t records = 0;
     std::vector<std::byte> frame;
   };
   struct Lane {
@@ -46,9 +49,11 @@ class LaneSequencer {
   struct Publisher {
     uint64_t id = 0;
     std::vector<Lane> lanes;
+    int64_t heard_ns = 0;
   };
 
   [[nodiscard]] Publisher& publisher_of(uint64_t id);
+  [[nodiscard]] const Publisher* known(uint64_t id) const;
   void wait(Lane& lane, const Envelope& envelope, core::Bytes frame, int64_t now_ns);
   void pass(Lane& lane, const Envelope& envelope, core::Bytes frame);
   void pass_waiting(Lane& lane);

@@ -3,12 +3,8 @@
 // process (pgm_line.h). Each is for one thread; counters may be read from any.
 #pragma once
 
-#include <poll.h>
-
-#include <chrono>
 #include <functional>
-#include <span>
-#include <string>
+#include <numeric>
 #include <vector>
 
 #include "engine/core/bytes.h"
@@ -38,6 +34,8 @@ class DatagramBatch {
   }
   // All slots in use, with what lies between the end of a datagram and the next slot.
   [[nodiscard]] core::Bytes slots() const { return core::Bytes(memory_).first(sizes_.size() * slot_bytes_); }
+  // Of the datagrams together.
+  [[nodiscard]] size_t bytes() const { return std::accumulate(sizes_.begin(), sizes_.end(), size_t{0}); }
   void clear() { sizes_.clear(); }
 
  private:
@@ -52,8 +50,8 @@ class LineSender {
   // Sends all of them, waiting for the line as long as that takes. A datagram may arrive with bytes behind its end, up
   // to the size of its slot. False if stopped meanwhile.
   [[nodiscard]] virtual bool send(const DatagramBatch& batch, const core::StopFlag& stop) = 0;
-  // Sends a message of the plain wire, of any size; only of a line that carries it (pgm).
-  [[nodiscard]] virtual bool send_message(core::Bytes message, const core::StopFlag& stop) = 0;
+  // Sends a message of the plain wire, of any size; false, too, of a line that does not carry it (udp).
+  [[nodiscard]] virtual bool send_message(core::Bytes, const core::StopFlag&) { return false; }
   // Of the largest datagram, and how many of them a batch should have.
   [[nodiscard]] virtual size_t datagram_bytes() const = 0;
   [[nodiscard]] virtual size_t datagrams_at_once() const = 0;

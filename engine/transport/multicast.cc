@@ -19,7 +19,6 @@ constexpr int64_t kRecoveryMin_ns = 10'000'000;
 constexpr int64_t kRecoveryMax_ns = 10'000'000'000;
 constexpr uint64_t kWindowMax = 1u << 30;  // bytes
 constexpr unsigned kMtuMin = 576;          // bytes; that every IPv4 host takes
-constexpr unsigned kUdpHeaders = 20 + 8;   // bytes: IPv4, UDP
 constexpr unsigned kMessageMin = 256;
 constexpr unsigned kMessageMax = 8192;        // with larger ones a receiver can go deaf
 constexpr uint64_t kBufferBytes = 16u << 20;  // larger ones no longer fit in caches, and are slower

@@ -15,15 +15,17 @@ namespace tapedeck::transport {
 // Of a line's rate: what a sender that was late may send at once.
 inline constexpr int64_t kSendBurst_ns = 1'000'000;
 
+inline constexpr unsigned kUdpHeaders = 20 + 8;  // bytes: IPv4, UDP
+
 // As users give it. None: computed.
 struct MulticastOptions {
-  std::optional<uint64_t>
-      rate_bit_per_s{};                     // of one line, at most; by default that of the interface, 1 Gb/s if unknown
-  std::optional<int64_t> recovery_ns{};     // pgm: for how long what was sent can be sent again
-  std::optional<unsigned> mtu_bytes{};      // of IP packets; by default the interface's
-  std::optional<unsigned> message_bytes{};  // pgm: of a message; by default 8 KiB, which is the most
-  unsigned hops = 1;                        // routers that may pass it on, plus one (TTL); 1 to 255
-  std::optional<uint64_t> buffer_bytes{};   // of the socket
+  std::optional<uint64_t> rate_bit_per_s{};  // of the packets of one line, with their headers, at most; by default that
+                                             // of the interface, 1 Gb/s if unknown
+  std::optional<int64_t> recovery_ns{};      // pgm: for how long what was sent can be sent again
+  std::optional<unsigned> mtu_bytes{};       // of IP packets; by default the interface's
+  std::optional<unsigned> message_bytes{};   // pgm: of a message; by default 8 KiB, which is the most
+  unsigned hops = 1;                         // routers that may pass it on, plus one (TTL); 1 to 255
+  std::optional<uint64_t> buffer_bytes{};    // of the socket
 };
 
 // As it comes out for one endpoint.

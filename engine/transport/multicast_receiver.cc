@@ -1,10 +1,9 @@
 #include "engine/transport/multicast_receiver.h"
 
-#include <poll.h>
-
 #include <algorithm>
 
 #include "engine/core/parse.h"
+#include "engine/transport/plain_message.h"
 #include "engine/transport/socket.h"
 
 namespace tapedeck::transport {
@@ -24,6 +23,13 @@ constexpr int kFramesWaiting = 32;
 constexpr int64_t kGathering_ns = 100'000;
 constexpr std::string_view kBadMessage = "TDS/BAD/";  // counted where all bad messages are
 
+// A damaged data frame is none: it would overtake the sound ones that are being gathered.
+bool is_of_plain_wire(core::Bytes message) {
+  if (core::as_text(message).starts_with(kInBandPrefix)) return true;
+  PlainMessage plain;
+  return !core::as_text(message).starts_with(kDataPrefix) && read_plain(message, plain);
+}
+
 }  // namespace
 
 MulticastReceiver::MulticastReceiver(zmq::context_t& context, const std::string& to, std::vector<NamedLine> lines,
@@ -35,7 +41,8 @@ MulticastReceiver::MulticastReceiver(zmq::context_t& context, const std::string&
       pool_(kFrames, kFrameBytes),
       gatherer_(pool_, stop_, [this](zmq::message_t message) { pass_on(std::move(message)); }),
       sequencer_(lines.size() > 1 ? kPatienceOfTwo_ns : kPatience_ns, kWaitingBytesMax,
-                 [this](const Envelope& envelope, core::Bytes frame) { gatherer_.add(envelope, frame); }) {
+                 [this](const Envelope& envelope, core::Bytes frame) { gatherer_.add(envelope, frame); }),
+      reader_(sequencer_, [this](core::Bytes message) { take_message(message); }) {
   for (NamedLine& line : lines) lines_.push_back({.named = std::move(line)});
   pub_.set(zmq::sockopt::sndhwm, kFramesWaiting);
   pub_.set(zmq::sockopt::sndtimeo, static_cast<int>(kPollInterval.count()));
@@ -69,9 +76,9 @@ void MulticastReceiver::close() { pub_.close(); }
 
 void MulticastReceiver::wait() {
   if (clock_.monotonic_ns() - now_ns_ < kGathering_ns) clock_.sleep_until(now_ns_ + kGathering_ns, stop_);
-  std::vector<pollfd> handles;
-  for (const Line& line : lines_) handles.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
-  poll(handles.data(), handles.size(), static_cast<int>(kPatience_ns / 1'000'000));
+  handles_.clear();
+  for (const Line& line : lines_) handles_.push_back({.fd = line.named.line->handle(), .events = POLLIN, .revents = 0});
+  poll(handles_.data(), handles_.size(), static_cast<int>(kPatience_ns / 1'000'000));
 }
 
 // Whether there may be more.
@@ -86,14 +93,9 @@ bool MulticastReceiver::receive_some(Line& line) {
 }
 
 void MulticastReceiver::take(const Line& line, core::Bytes datagram) {
-  Envelope envelope;
-  tape::BlockHeader header;
-  Fragment fragment;
-  if (read_datagram(datagram, envelope, header)) {
-    sequencer_.take(envelope, datagram.first(kHeadroom + envelope.run_bytes), now_ns_);
-  } else if (read_fragment(datagram, fragment)) {
-    if (const auto message = assembler_.add(fragment)) take_message(*message);
-  } else if (line.named.carries_plain) {
+  may_fall_silent_ = false;  // unless this is an end of tape
+  if (reader_.take(datagram, now_ns_)) return;
+  if (line.named.carries_plain && is_of_plain_wire(datagram)) {
     pass_on(zmq::message_t(datagram.data(), datagram.size()));
   } else {
     pass_on(zmq::message_t(kBadMessage.data(), kBadMessage.size()));
@@ -101,9 +103,6 @@ void MulticastReceiver::take(const Line& line, core::Bytes datagram) {
 }
 
 void MulticastReceiver::take_message(core::Bytes message) {
-  Envelope envelope;
-  tape::BlockHeader header;
-  if (read_datagram(message, envelope, header)) return sequencer_.take(envelope, message, now_ns_);
   if (is_too_early(message)) return;
   gatherer_.flush();
   pass_on(zmq::message_t(message.data(), message.size()));
@@ -114,9 +113,8 @@ bool MulticastReceiver::is_too_early(core::Bytes message) {
   if (!core::as_text(message).starts_with(kEndPrefix)) return false;
   const auto end = decode_end(message);
   if (!end) return false;
-  if (end_heard_ns_ == 0) end_heard_ns_ = now_ns_;
-  ended_ = sequencer_.is_complete(*end) || now_ns_ - end_heard_ns_ > kPatienceOfTwo_ns;
-  return !ended_;
+  may_fall_silent_ = sequencer_.is_complete(*end) || now_ns_ - sequencer_.heard_ns(end->publisher) > kPatienceOfTwo_ns;
+  return !may_fall_silent_;
 }
 
 void MulticastReceiver::pass_on(zmq::message_t message) {
@@ -130,7 +128,7 @@ void MulticastReceiver::mind_deaf_lines() {
       line.is_deaf = false;
       notices_.add({fmt::format("{} is heard again", line.named.name)});
     }
-    if (line.heard_ns == 0 || ended_ || now_ns_ - line.heard_ns < kDeafAfter_ns) continue;
+    if (line.heard_ns == 0 || may_fall_silent_ || now_ns_ - line.heard_ns < kDeafAfter_ns) continue;
     if (!line.is_deaf) {
       notices_.add({fmt::format("nothing was heard of {} for {}: joining it anew", line.named.name,
                                 core::format_duration(kDeafAfter_ns))});

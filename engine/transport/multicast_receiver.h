@@ -3,7 +3,8 @@
 // on a thread of its own; counters may be read from any.
 #pragma once
 
-#include <atomic>
+#include <poll.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,9 +12,8 @@
 
 #include "engine/core/clock.h"
 #include "engine/core/notices.h"
-#include "engine/transport/fragment_assembler.h"
+#include "engine/transport/datagram_reader.h"
 #include "engine/transport/frame_gatherer.h"
-#include "engine/transport/lane_sequencer.h"
 #include "engine/transport/line.h"
 
 namespace tapedeck::transport {
@@ -35,6 +35,7 @@ class MulticastReceiver {
   void close();  // once it does not run; the buffers stay
 
   [[nodiscard]] uint64_t window_bytes() const;
+  // Of several lines all but one bring them so.
   [[nodiscard]] uint64_t repeated_records() const { return sequencer_.repeated(); }
 
  private:
@@ -54,16 +55,16 @@ class MulticastReceiver {
 
   zmq::socket_t pub_;
   std::vector<Line> lines_;
+  std::vector<pollfd> handles_;  // of the lines
   core::Notices& notices_;
   const core::StopFlag& stop_;
   const core::Clock& clock_;
   core::BufferPool pool_;
-  FragmentAssembler assembler_;
   FrameGatherer gatherer_;
   LaneSequencer sequencer_;
-  int64_t now_ns_ = 0;        // of the datagrams in hand
-  int64_t end_heard_ns_ = 0;  // when the end of the tape was first told; 0: not yet
-  bool ended_ = false;        // it was passed on
+  DatagramReader reader_;
+  int64_t now_ns_ = 0;            // of the datagrams in hand
+  bool may_fall_silent_ = false;  // an end of tape was passed on, and nothing else came since
 };
 
 }  // namespace tapedeck::transport

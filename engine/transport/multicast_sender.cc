@@ -5,7 +5,7 @@
 namespace tapedeck::transport {
 namespace {
 
-constexpr int kMessagesWaiting = 4;  // of those that have 1 MiB; on either side of the connection
+constexpr int kMessagesWaiting = 4;  // runs; what the publisher's own queue holds comes on top
 constexpr int kPlainMessagesWaiting = 10'000;
 // On the plain wire messages are small, and larger ones go alone.
 constexpr size_t kPlainAtOnce = 90;
@@ -46,6 +46,7 @@ void MulticastSender::run() {
     zmq::message_t message;
     bool has_one = receive(sub_, message);
     if (!has_one && was_finished) break;
+    if (!has_one) goes_on = repeat_in_band();  // the publisher may be waiting for a disk
     while (has_one && goes_on) {
       goes_on = send(message);
       has_one = goes_on && receive(sub_, message, zmq::recv_flags::dontwait);
@@ -59,21 +60,21 @@ void MulticastSender::run() {
 
 bool MulticastSender::send(const zmq::message_t& message) {
   const core::Bytes bytes = bytes_of(message);
-  const std::string_view text = core::as_text(bytes);
-  if (stop_.requested() && !text.starts_with(kInBandPrefix)) return true;
-  if (wire_ == Wire::kPlain) return send_plain(bytes);
-  if (text.starts_with(kInBandPrefix)) {
+  const bool is_in_band = core::as_text(bytes).starts_with(kInBandPrefix);
+  if (stop_.requested() && !is_in_band) return true;
+  if (is_in_band) {
     keep_in_band(bytes);
   } else if (!repeat_in_band()) {
     return false;
   }
-  return cutter_.cut(bytes);
+  return put(bytes);
 }
 
 void MulticastSender::keep_in_band(core::Bytes message) {
   if (core::as_text(message).starts_with(kAnnouncementPrefix)) {
     announcement_.assign(message.begin(), message.end());
     next_announcement_ns_ = clock_.monotonic_ns() + kAnnouncementInterval_ns;
+    if (wire_ == Wire::kPlain) return;
     sign_of_life_.clear();
     static_cast<void>(sign_of_life_cutter_.cut(message));
   } else if (core::as_text(message).starts_with(kDictionaryPrefix)) {
@@ -86,29 +87,44 @@ bool MulticastSender::repeat_in_band() {
   const int64_t now_ns = clock_.monotonic_ns();
   if (now_ns < next_announcement_ns_ || announcement_.empty()) return true;
   next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
-  if (!cutter_.cut(announcement_)) return false;
+  if (!put(announcement_)) return false;
   if ((sent_bytes_ - sent_at_dictionary_) / kDictionaryShare < dictionary_.size()) return true;
   sent_at_dictionary_ = sent_bytes_;
-  return cutter_.cut(dictionary_);
+  return put(dictionary_);
+}
+
+bool MulticastSender::put(core::Bytes message) {
+  return wire_ == Wire::kPlain ? put_plain(message) : cutter_.cut(message);
 }
 
 // As it is: clients of ZeroMQ know nothing of datagrams.
-bool MulticastSender::send_plain(core::Bytes message) {
-  if (message.size() > batch_.slot_bytes()) return flush() && line_->send_message(message, given_up_);
-  if (batch_.full() && !flush()) return false;
+bool MulticastSender::put_plain(core::Bytes message) {
+  const bool is_large = message.size() > batch_.slot_bytes();
+  if ((is_large || batch_.full()) && !flush()) return false;
+  if (!core::as_text(message).starts_with(kInBandPrefix)) ++plain_records_;
+  if (is_large) return send_large(message);
   std::memcpy(batch_.next().data(), message.data(), message.size());
   batch_.commit(message.size());
-  if (!core::as_text(message).starts_with(kInBandPrefix)) ++plain_records_;
+  return true;
+}
+
+bool MulticastSender::send_large(core::Bytes message) {
+  if (!wait_for_window() || !line_->send_message(message, given_up_)) return false;
+  note_sent(message.size());
   return true;
 }
 
 bool MulticastSender::flush() {
   if (batch_.empty()) return true;
   if (!wait_for_window() || !line_->send(batch_, given_up_)) return false;
-  sent_.add(records() - sent_.get());
-  sent_bytes_ += batch_.slots().size();
+  note_sent(batch_.bytes());
   batch_.clear();
   return true;
+}
+
+void MulticastSender::note_sent(size_t bytes) {
+  sent_.add(records() - sent_.get());
+  sent_bytes_ += bytes;
 }
 
 // A subscriber that is busy for long must not take us for dead.
@@ -117,12 +133,18 @@ bool MulticastSender::wait_for_window() {
   while (!window_.is_open(records() - sent_.get()) && !stop_.requested()) {
     const int64_t now_ns = clock_.monotonic_ns();
     if (now_ns >= next_sign_ns) {
-      if (!sign_of_life_.empty() && !line_->send(sign_of_life_, given_up_)) return false;
+      if (!send_sign_of_life()) return false;
       next_sign_ns = now_ns + kAnnouncementInterval_ns;
     }
     if (!clock_.sleep_until(now_ns + kWindowPoll_ns, given_up_)) return false;
   }
   return true;
+}
+
+bool MulticastSender::send_sign_of_life() {
+  if (announcement_.empty()) return true;
+  if (wire_ == Wire::kPlain) return line_->send_message(announcement_, given_up_);
+  return line_->send(sign_of_life_, given_up_);
 }
 
 }  // namespace tapedeck::transport

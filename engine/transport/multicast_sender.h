@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,15 +32,21 @@ class MulticastSender {
   void give_up() { given_up_.request(); }
   [[nodiscard]] bool has_ended() const { return ended_.load(std::memory_order_acquire); }
 
-  // In blocks that were damaged, so that they could not be cut.
-  [[nodiscard]] uint64_t records_lost() const { return cutter_.records_lost(); }
+  [[nodiscard]] uint64_t records_sent() const { return sent_.get(); }
+
+  // Once run() has come back: records in blocks that are damaged, so that they could not be cut, by lane.
+  [[nodiscard]] const std::map<core::Lane, uint64_t>& records_lost() const { return cutter_.records_lost(); }
 
  private:
   [[nodiscard]] bool send(const zmq::message_t& message);
-  [[nodiscard]] bool send_plain(core::Bytes message);
+  [[nodiscard]] bool put(core::Bytes message);
+  [[nodiscard]] bool put_plain(core::Bytes message);
   void keep_in_band(core::Bytes message);
   [[nodiscard]] bool repeat_in_band();
+  [[nodiscard]] bool send_sign_of_life();
+  [[nodiscard]] bool send_large(core::Bytes message);
   [[nodiscard]] bool flush();
+  void note_sent(size_t bytes);
   // In the batch, or sent.
   [[nodiscard]] uint64_t records() const { return cutter_.records() + plain_records_; }
   [[nodiscard]] bool wait_for_window();
@@ -53,7 +60,7 @@ class MulticastSender {
   const core::Clock& clock_;
   DatagramBatch batch_;
   DatagramCutter cutter_;
-  DatagramBatch sign_of_life_;  // the last announcement, for when the subscribers hold us back
+  DatagramBatch sign_of_life_;  // the last announcement on the packed wire, for when the subscribers hold us back
   DatagramCutter sign_of_life_cutter_;
   // What whoever joins late needs. The publisher repeats it, but may be far ahead of the line.
   std::vector<std::byte> announcement_;

@@ -1,5 +1,6 @@
 #include "engine/transport/pgm_line.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 

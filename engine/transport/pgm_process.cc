@@ -77,7 +77,8 @@ std::vector<std::string> arguments_for(PgmRole role, const MulticastSettings& se
           fmt::format("--fd={}", kSocketInChild)};
 }
 
-core::Result<pid_t> spawn(const std::string& program, std::vector<std::string> arguments, int socket, int errors) {
+core::Result<pid_t> spawn(const std::string& program, std::vector<std::string> arguments, int socket, int errors,
+                          const Scheduling& scheduling) {
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -95,12 +96,15 @@ core::Result<pid_t> spawn(const std::string& program, std::vector<std::string> a
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setschedpolicy(&attributes, scheduling.policy);
+  posix_spawnattr_setschedparam(&attributes, &scheduling.parameters);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSCHEDULER);
   pid_t pid = -1;
   const int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return core::fail("cannot start {}: {}", program, std::strerror(error));
+  sched_setaffinity(pid, sizeof scheduling.cpus, &scheduling.cpus);  // before it has started threads
   return pid;
 }
 
@@ -110,6 +114,14 @@ bool wait_for(int socket, int timeout_ms) {
 }
 
 }  // namespace
+
+Scheduling scheduling_of_this_thread() {
+  Scheduling scheduling{};
+  sched_getaffinity(0, sizeof scheduling.cpus, &scheduling.cpus);
+  scheduling.policy = sched_getscheduler(0);
+  sched_getparam(0, &scheduling.parameters);
+  return scheduling;
+}
 
 core::Result<std::string> find_tapedeck() {
   if (const char* named = std::getenv("TAPEDECK_PROGRAM")) {
@@ -136,12 +148,13 @@ core::Result<std::string> find_tapedeck() {
 }
 
 core::Result<std::unique_ptr<PgmProcess>> PgmProcess::start(const std::string& program, PgmRole role,
-                                                            const MulticastSettings& settings) {
+                                                            const MulticastSettings& settings,
+                                                            const Scheduling& scheduling) {
   Pair sockets;
   Pair errors;
   TD_TRY(open_sockets(sockets));
   TD_TRY(open_errors(errors));
-  TD_ASSIGN(const pid_t pid, spawn(program, arguments_for(role, settings), sockets.childs, errors.childs));
+  TD_ASSIGN(const pid_t pid, spawn(program, arguments_for(role, settings), sockets.childs, errors.childs, scheduling));
   return std::unique_ptr<PgmProcess>(
       new PgmProcess(pid, std::exchange(sockets.ours, -1), std::exchange(errors.ours, -1)));
 }

@@ -2,6 +2,7 @@
 // socket to it. Belongs to one thread at a time. A child ends when its parent does, however that ends.
 #pragma once
 
+#include <sched.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -16,6 +17,14 @@ namespace tapedeck::transport {
 
 enum class PgmRole { kSend, kReceive };
 
+// Where and how a thread runs: its CPUs, and its scheduling.
+struct Scheduling {
+  cpu_set_t cpus;
+  int policy;
+  sched_param parameters;
+};
+[[nodiscard]] Scheduling scheduling_of_this_thread();
+
 inline constexpr std::string_view kEndedWell = "exit code 0";
 
 // The program that the child runs: what TAPEDECK_PROGRAM names, or this one, if it is `tapedeck`, or `tapedeck` beside
@@ -24,14 +33,15 @@ inline constexpr std::string_view kEndedWell = "exit code 0";
 
 class PgmProcess {
  public:
+  // It runs as told, whatever thread starts it.
   [[nodiscard]] static core::Result<std::unique_ptr<PgmProcess>> start(const std::string& program, PgmRole role,
-                                                                       const MulticastSettings& settings);
+                                                                       const MulticastSettings& settings,
+                                                                       const Scheduling& scheduling);
   ~PgmProcess();  // kills it
   PgmProcess(const PgmProcess&) = delete;
   PgmProcess& operator=(const PgmProcess&) = delete;
 
   [[nodiscard]] int socket() const { return socket_; }
-  [[nodiscard]] pid_t pid() const { return pid_; }
 
   // What the child says about its start, waited for so long: that it runs, or why it does not. None: nothing yet.
   [[nodiscard]] std::optional<core::Status> report(int timeout_ms);

@@ -25,12 +25,13 @@ PgmSupervisor::PgmSupervisor(PgmRole role, const MulticastSettings& settings, co
     : role_(role),
       settings_(settings),
       name_(fmt::format("the PGM process of {}:{} on {}", settings.group, settings.port, settings.nic)),
-      notices_(notices) {}
+      notices_(notices),
+      scheduling_(scheduling_of_this_thread()) {}
 
 core::Status PgmSupervisor::launch() {
   is_ready_ = false;
   launched_ns_ = now_ns();
-  TD_ASSIGN(process_, PgmProcess::start(program_, role_, settings_));
+  TD_ASSIGN(process_, PgmProcess::start(program_, role_, settings_, scheduling_));
   return {};
 }
 

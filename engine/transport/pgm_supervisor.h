@@ -42,6 +42,7 @@ class PgmSupervisor {
   const MulticastSettings settings_;
   const std::string name_;  // "the PGM process of 239.192.1.1:5555 on eth1"
   core::Notices& notices_;
+  const Scheduling scheduling_;  // of whoever made it, and so of each process: a line's thread may have a place since
   std::string program_;
   std::unique_ptr<PgmProcess> process_;
   bool is_ready_ = false;

@@ -19,6 +19,7 @@ namespace {
 constexpr size_t kJoinedMax = 65'536;  // bytes of what the kernel joins
 constexpr size_t kReceivedAtOnce = 16;
 constexpr int64_t kRetry_ns = 20'000'000;
+constexpr int64_t kNoticeInterval_ns = 60'000'000'000;  // of the same trouble, that may come and go
 constexpr uint64_t kWindowMin = 128u << 10;
 // The kernel counts its own bytes too, of which we have twice what was asked for; small datagrams cost several times
 // theirs.
@@ -74,15 +75,13 @@ class UdpSender final : public LineSender {
     return std::clamp<size_t>(kSegmentedMax / settings_.datagram_bytes, 1, kSegmentsMax);
   }
 
-  [[nodiscard]] bool send_message(core::Bytes, const core::StopFlag&) override { return false; }  // never asked
   [[nodiscard]] bool send(const DatagramBatch& batch, const core::StopFlag& stop) override {
-    if (!wait_for_turn(batch.slots().size(), stop)) return false;
+    if (!wait_for_turn(batch.slots().size() + batch.count() * kUdpHeaders, stop)) return false;
     size_t sent = 0;
     while (sent < batch.count()) {
       const ssize_t result = is_segmented_ ? send_all(batch) : send_one(batch, sent);
       if (result >= 0) {
         sent = is_segmented_ ? batch.count() : sent + 1;
-        is_troubled_ = false;
       } else if (!get_over(errno, stop)) {
         return false;
       }
@@ -136,12 +135,13 @@ class UdpSender final : public LineSender {
       is_segmented_ = false;
       return true;
     }
-    if (!is_troubled_ && error != ENOBUFS && error != EAGAIN) {
-      is_troubled_ = true;
+    const int64_t now_ns = clock_.monotonic_ns();
+    if (now_ns >= next_notice_ns_ && error != ENOBUFS && error != EAGAIN) {
+      next_notice_ns_ = now_ns + kNoticeInterval_ns;
       notices_.add({fmt::format("cannot send to {}:{} on {} for now: {}", settings_.group, settings_.port,
                                 settings_.nic, std::strerror(error))});
     }
-    return clock_.sleep_until(clock_.monotonic_ns() + kRetry_ns, stop);
+    return clock_.sleep_until(now_ns + kRetry_ns, stop);
   }
 
   Socket socket_;
@@ -150,7 +150,7 @@ class UdpSender final : public LineSender {
   const core::Clock& clock_;
   int64_t next_ns_ = 0;  // monotonic
   bool is_segmented_ = true;
-  bool is_troubled_ = false;
+  int64_t next_notice_ns_ = 0;  // monotonic; of trouble
 };
 
 class UdpReceiver final : public LineReceiver {

@@ -197,6 +197,13 @@ void add_datagrams(const Corpus& corpus) {
   const std::string names(3000, 'n');
   corpus.add("datagrams", "fragments",
              byte(0) + datagrams_of(core::as_bytes(names), 700) + datagrams_of(core::as_bytes(names), 300));
+  std::string padded;
+  for (const uint64_t first : {40, 0, 80}) {
+    std::vector<std::byte> frame = run(first, tape::Codec::kNone);
+    frame.resize(frame.size() + 3000, std::byte{'A'});
+    padded += datagrams_of(frame, 5000);
+  }
+  corpus.add("datagrams", "frames-in-fragments", byte(1) + padded);
 }
 
 std::string clone_input(const clone::Message& message) {

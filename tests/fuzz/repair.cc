@@ -5,7 +5,7 @@
 #include "engine/core/crc32c.h"
 #include "engine/tape/block.h"
 #include "engine/tape/codec.h"
-#include "engine/transport/envelope.h"
+#include "engine/transport/datagram.h"
 
 namespace tapedeck::fuzz {
 namespace {
@@ -33,6 +33,27 @@ uint32_t raw_crc_of(Bytes stored, const BlockHeader& header) {
   std::vector<std::byte> raw(header.raw_size);
   const Bytes compressed = stored.first(stored.size() - side->size());
   return tape::Decompressor().decompress(tape::codec_of(header), compressed, raw) ? core::crc32c(raw) : header.raw_crc;
+}
+
+// Of one block, with bytes behind it.
+void repair_padded_frame(MutableBytes message, uint64_t publisher) {
+  if (message.size() < transport::kHeadroom + kHeaderSize) return;
+  BlockHeader header;
+  std::memcpy(&header, message.data() + transport::kHeadroom, kHeaderSize);
+  const size_t size = std::min(message.size(), transport::kHeadroom + tape::frame_size(header));
+  repair_data_frame(message.first(size), publisher);
+}
+
+void repair_fragment(MutableBytes datagram, uint64_t publisher) {
+  const MutableBytes bytes = datagram.subspan(transport::kFragmentHeadSize);
+  transport::Fragment fragment = transport::read_fragment_head(datagram);
+  if (fragment.message_bytes == bytes.size() && fragment.offset == 0) {
+    if (core::as_text(bytes).starts_with(transport::kDataPrefix)) repair_padded_frame(bytes, publisher);
+    fragment.message_crc = core::crc32c(bytes);
+  }
+  const std::vector<std::byte> copy(bytes.begin(), bytes.end());
+  fragment.bytes = copy;
+  transport::write_fragment(datagram, fragment);
 }
 
 }  // namespace
@@ -86,6 +107,12 @@ void repair_data_frame(MutableBytes message, uint64_t publisher) {
   envelope.run_bytes = static_cast<uint32_t>(run.size());
   transport::stamp_envelope(message, envelope);
   repair_frames(run);
+}
+
+void repair_datagram(MutableBytes datagram, uint64_t publisher) {
+  const bool is_fragment =
+      datagram.size() > transport::kFragmentHeadSize && core::as_text(datagram).starts_with(transport::kFragmentPrefix);
+  is_fragment ? repair_fragment(datagram, publisher) : repair_padded_frame(datagram, publisher);
 }
 
 }  // namespace tapedeck::fuzz

@@ -203,5 +203,17 @@ TEST_P(LaneFeedTest, ADamagedBlockOfWhichAPartIsWantedIsToldAndLeftOut) {
   EXPECT_EQ(part.damage.size(), 1u);
 }
 
+using MeanRecordTest = tape::TapeTest;
+
+TEST_F(MeanRecordTest, IsThatOfTheRecordsAndNotOfTheirCompressedFiles) {
+  tape::TapeMaker maker(folder_ / "mean", {.lanes = 1, .codec = tape::Codec::kZstd});
+  for (uint64_t i = 0; i < 1000; ++i) {
+    maker.add(
+        {.topic = "X/A", .payload = std::string(1000, 'x'), .time_ns = 1'500'000'000'000'000'000 + i, .ordinal = i});
+  }
+  maker.seal();
+  EXPECT_EQ(mean_record_bytes(open_sound(folder_ / "mean").totals()), 1016u);
+}
+
 }  // namespace
 }  // namespace tapedeck::replay

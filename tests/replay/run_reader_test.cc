@@ -75,6 +75,40 @@ TEST_F(RunReaderTest, GoesOnForEverWithoutANumberOfPasses) {
 
 TEST_F(RunReaderTest, EndsAfterAPassThatGivesNothing) { EXPECT_THAT(read(0, 100, {}), IsEmpty()); }
 
+TEST_F(RunReaderTest, InOrderOfArrivalItComesBackNowAndThenWhereLittleIsWanted) {
+  tape::TapeMaker maker(folder_ / "rare", {.lanes = 2});
+  for (uint64_t i = 0; i < 20'000; ++i) {
+    maker.add({.lane = static_cast<uint16_t>(i % 2),
+               .topic = i == 19'000 ? "X/RARE" : "X/A",
+               .payload = "p",
+               .time_ns = kStart_ns + i,
+               .ordinal = i});
+  }
+  maker.seal();
+  const auto tape = tape::TapeReader::open(folder_ / "rare", {.topic_blocks = true});
+  ASSERT_TRUE(tape) << tape.error().message;
+  const auto selection = Selection::make(*tape, {.topics = {.names = {"X/RARE"}}});
+  ASSERT_TRUE(selection) << selection.error().message;
+  core::BufferPool pool(1, kRunOverhead + run_bytes_max(*tape, true, 1));
+  RunReader reader({.tape = *tape,
+                    .selection = *selection,
+                    .batch_bytes = 1,
+                    .whole_blocks = core::File::Mode::kRead,
+                    .order = Order::kOfArrival},
+                   both());
+  replay::Run run;
+  run.buffer = core::BufferLease(pool.acquire(core::StopFlag()));
+  size_t nothing = 0;
+  RunReader::Read read = reader.read(run);
+  for (; read == RunReader::Read::kNothing; read = reader.read(run)) ++nothing;
+  EXPECT_EQ(read, RunReader::Read::kRun);
+  EXPECT_EQ(run.piece.records, 1u);
+  EXPECT_GT(nothing, 0u);
+  do read = reader.read(run);
+  while (read == RunReader::Read::kNothing);
+  EXPECT_EQ(read, RunReader::Read::kEnd);
+}
+
 TEST_F(RunReaderTest, TellsDamageOfEachPassAndGoesOnBehindIt) {
   const auto path = folder_ / "t" / "lane-0000" / "000000.seg";
   std::string bytes = core::read_text_file(path).value();

@@ -44,5 +44,11 @@ TEST(SkewLimit, ASingleShardIsNeverHeldBack) {
   for (uint64_t position = 0; position < 100; ++position) EXPECT_TRUE(skew.advance(0, position * 1000));
 }
 
+TEST(SkewLimit, APositionNeverGoesBackHoweverManyPassesThereAre) {
+  EXPECT_EQ(position_in_passes(2, 100, 7), 207u);
+  EXPECT_EQ(position_in_passes(3, UINT64_MAX / 2, 7), UINT64_MAX);
+  EXPECT_EQ(position_in_passes(1, UINT64_MAX - 5, 7), UINT64_MAX);
+}
+
 }  // namespace
 }  // namespace tapedeck::replay

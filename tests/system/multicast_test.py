@@ -225,6 +225,23 @@ class OverEpgm(OverPgm):
     scheme = "epgm"
 
 
+class PlainOverPgm(MulticastTest):
+    scheme = "pgm"
+
+    def test_the_whole_tape(self):
+        made = self.make(subscribers=1, nics=1)
+        report, (receipt,) = self.play_to(made.subscribers, self.at((A, 1)), options=("--wire", "plain"))
+        self.assert_proved(report, [receipt], RECORDS, digest)
+        self.assertEqual((0, 0), (receipt["bad_frames"], receipt["repeated_records"]))
+
+    def test_has_no_second_line(self):
+        made = self.make(subscribers=1, nics=2)
+        subscriber = self.start("subscribe", self.at((A, 1)), "--also", self.at((A, 2)), "--json", box=made.subscribers[0])
+        self.start("replay", tape, "--to", self.at((A, 1)), "--to", self.at((A, 2)), "--wire", "plain", box=made.publisher)
+        self.assertEqual(2, subscriber.finish(), subscriber.out)
+        self.assertIn("leave out --also", subscriber.err)
+
+
 class WhatIsLost(MulticastTest):
     def test_is_told_exactly_by_whom_it_concerns_and_only_by_them(self):
         made = self.make(subscribers=2, nics=1)
@@ -251,6 +268,28 @@ class WhatIsLost(MulticastTest):
         self.assertGreater(receipt["records_lost"], 0)
         self.assertEqual(RECORDS, receipt["records"] + receipt["records_lost"])
         self.assertEqual(digest, self.finish(whole, 0)["digest"])
+
+    def test_because_the_line_was_too_slow_for_its_queue_is_in_the_report(self):
+        made = self.make(subscribers=1, nics=1)
+        replay = self.start("replay", tape, "--to", self.at((A, 1)), "--mc-rate", "8Mbit", "--batch", "8MiB", "--wait-for", 0,
+                            "--json", box=made.publisher)
+        report = self.finish(replay, 3)
+        self.assertEqual(RECORDS, report["records"])
+        self.assertRegex(" ".join(report["damage"]), rf"udp://{A}@eth1: not sent .*\([0-9]+ records lost")
+        self.assertRegex(replay.err, rf"udp://{A}@eth1 .*had not sent everything")
+
+    def test_for_good_by_a_dead_line_ends_both_though_their_session_lives(self):
+        made = self.make(subscribers=1, nics=2)
+        to = self.at((A, 2))
+        subscriber = self.start("subscribe", to, "--silence", "2s", "--json", box=made.subscribers[0])
+        replay = self.start("replay", tape, "--to", to, "--session-endpoint", f"tcp://{made.publisher.address(1)}:*",
+                            "--mc-rate", "40Mbit", "--silence", "2s", "--json", box=made.publisher)
+        wait_for(lambda: made.publisher.counters(2)["tx"]["bytes"] >= 2_000_000, "the first records")
+        made.subscribers[0].down(2)
+        (dead,) = self.finish(replay, 3)["receipts"]
+        self.assertTrue(dead["dead"], dead)
+        receipt = self.finish(subscriber, 3)
+        self.assertIn("silent", receipt["problem"])
 
 
 if __name__ == "__main__":

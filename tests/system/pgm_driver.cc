@@ -1,6 +1,8 @@
 // Sends or receives numbered datagrams over a PGM line, for pgm_line_test.py. Each says its number, and has a size and
 // bytes that follow from it. Prints a JSON object every 20 ms and a last one; ends after so many, or on SIGTERM.
 #include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -27,6 +29,7 @@ struct Options {
   uint64_t batches_per_s = 0;
   uint64_t rejoin_after = UINT64_MAX;  // datagrams
   bool cheap = false;                  // looks at the number only
+  int cpu = -1;                        // that the thread is pinned to once the line is there; -1: none
 };
 
 size_t size_of(uint64_t number, const Options& options, size_t max) {
@@ -70,6 +73,18 @@ int failed(const core::Error& error) {
   return static_cast<int>(error.code);
 }
 
+// As a plan does with the thread of a line.
+void take_place(const Options& options) {
+  if (options.cpu < 0) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(options.cpu, &cpus);
+  const sched_param priority{.sched_priority = 1};
+  if (sched_setaffinity(0, sizeof cpus, &cpus) != 0 || sched_setscheduler(0, SCHED_FIFO, &priority) != 0) {
+    std::abort();
+  }
+}
+
 int send(const Options& options, const transport::MulticastSettings& settings) {
   const core::StopFlag& stop = core::stop_on_signals();
   const core::StopFlag never;
@@ -77,6 +92,7 @@ int send(const Options& options, const transport::MulticastSettings& settings) {
   auto sender = transport::make_pgm_sender(settings, notices);
   if (!sender) return failed(sender.error());
   transport::PgmSender& line = **sender;
+  take_place(options);
   transport::DatagramBatch batch(line.datagrams_at_once(), line.datagram_bytes());
   std::vector<std::byte> message(options.message_bytes);
   Reporter reporter;
@@ -188,6 +204,7 @@ int main(int argc, char** argv) {
   app.add_option("--recovery-ns", options.multicast.recovery_ns);
   app.add_option("--buffer", options.multicast.buffer_bytes);
   app.add_flag("--cheap", options.cheap);
+  app.add_option("--cpu", options.cpu);
   CLI11_PARSE(app, argc, argv);
   const auto endpoint = transport::parse_endpoint(options.endpoint);
   if (!endpoint) return failed(endpoint.error());

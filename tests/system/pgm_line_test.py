@@ -147,6 +147,17 @@ class OverPgm(unittest.TestCase):
         os.kill(sender.child(), signal.SIGKILL)
         self.assert_both_go_on(sender, receiver, sender, "signal 9")
 
+    def test_a_process_that_is_started_again_has_the_place_of_the_first_and_not_that_of_the_lines_thread(self):
+        sender, receiver = self.start_both(*STEADY, "--cpu", min(os.sched_getaffinity(0)))
+        receiver.wait_until("received", 1000)
+        first = sender.child()
+        place = os.sched_getaffinity(first), os.sched_getscheduler(first)
+        self.assertEqual(os.sched_getaffinity(0), place[0])
+        os.kill(first, signal.SIGKILL)
+        sender.wait_until("restarts", 1)
+        again = sender.child()
+        self.assertEqual(place, (os.sched_getaffinity(again), os.sched_getscheduler(again)))
+
     def test_a_receiver_whose_process_is_killed_goes_on(self):
         sender, receiver = self.start_both(*STEADY)
         receiver.wait_until("received", 1000)

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/tape/format.h"
 #include "tests/engine/transport/hostile_bytes.h"
 
 namespace tapedeck::transport {
@@ -78,6 +79,14 @@ TEST(InBand, ADictionaryOfMoreNamesThanBytesIsRefusedBeforeItIsAllocated) {
   Message message = encode(Dictionary{});
   core::store_le(message.data() + 16, uint32_t{0xffffffff});
   EXPECT_FALSE(decode_dictionary(message));
+}
+
+TEST(InBand, ADictionaryOfMoreTopicsThanATapeHasIsRefused) {
+  Dictionary dictionary;
+  dictionary.names.resize(tape::kTopicsMax);
+  EXPECT_TRUE(decode_dictionary(encode(dictionary)));
+  dictionary.names.emplace_back();
+  EXPECT_FALSE(decode_dictionary(encode(dictionary)));
 }
 
 TEST(InBand, ADictionaryWithBytesBehindItsNamesIsRefused) {

@@ -47,7 +47,12 @@ class MemorySender final : public LineSender {
     }
     return true;
   }
-  [[nodiscard]] bool send_message(core::Bytes, const core::StopFlag&) override { return false; }
+  [[nodiscard]] bool send_message(core::Bytes message, const core::StopFlag& stop) override {
+    DatagramBatch batch(1, message.size());
+    std::ranges::copy(message, batch.next().begin());
+    batch.commit(message.size());
+    return send(batch, stop);
+  }
   [[nodiscard]] size_t datagram_bytes() const override { return kDatagram; }
   [[nodiscard]] size_t datagrams_at_once() const override { return 4; }
 
@@ -82,6 +87,19 @@ class MemoryReceiver final : public LineReceiver {
   std::shared_ptr<Wire> wire_;
 };
 
+std::vector<std::vector<std::byte>> fragments_of(core::Bytes message) {
+  std::vector<std::vector<std::byte>> fragments;
+  DatagramBatch batch(1, kDatagram);
+  const auto flush = [&] {
+    fragments.emplace_back(batch.datagram(0).begin(), batch.datagram(0).end());
+    batch.clear();
+    return true;
+  };
+  DatagramCutter cutter(batch, flush);
+  EXPECT_TRUE(cutter.cut(message) && flush());
+  return fragments;
+}
+
 // A publisher, a subscriber, and what is between them.
 struct MulticastPath : testing::Test {
   zmq::context_t context{0};
@@ -96,18 +114,22 @@ struct MulticastPath : testing::Test {
   std::optional<MulticastReceiver> receiver;
   std::thread sender_thread, receiver_thread;
   uint64_t sent = 0;
+  transport::Wire wire = transport::Wire::kPacked;
+  bool carries_plain = false;
 
   void start(size_t lines) {
     publisher.set(zmq::sockopt::xpub_nodrop, true);
     publisher.bind("inproc://from");
     sender.emplace(context, "inproc://from",
-                   std::make_unique<MemorySender>(std::vector(wires.begin(), wires.begin() + lines)),
-                   transport::Wire::kPacked, window, stop_sender, core::system_clock());
+                   std::make_unique<MemorySender>(std::vector(wires.begin(), wires.begin() + lines)), wire, window,
+                   stop_sender, core::system_clock());
     zmq::message_t subscription;
     ASSERT_TRUE(publisher.recv(subscription));
     std::vector<NamedLine> named;
     for (size_t i = 0; i < lines; ++i) {
-      named.push_back({.name = fmt::format("line {}", i), .line = std::make_unique<MemoryReceiver>(wires[i])});
+      named.push_back({.name = fmt::format("line {}", i),
+                       .line = std::make_unique<MemoryReceiver>(wires[i]),
+                       .carries_plain = carries_plain});
     }
     receiver.emplace(context, "inproc://to", std::move(named), notices, stop_receiver, core::system_clock());
     subscriber.set(zmq::sockopt::subscribe, "");
@@ -135,30 +157,47 @@ struct MulticastPath : testing::Test {
     return zmq::poll(&item, 1, std::chrono::milliseconds(20)) > 0 && receive(subscriber, message) &&
            message.to_string_view().starts_with(prefix);
   }
+  // Whether that comes, however long it takes (within reason); what else comes is taken too.
+  bool hears(std::string_view prefix) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!has_heard(prefix)) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    }
+    return true;
+  }
   void publish(std::string_view message) { publish(core::as_bytes(message)); }
   void publish(core::Bytes message) {
     zmq::message_t copy(message.data(), message.size());
     EXPECT_TRUE(send(publisher, copy));
   }
 
+  static std::vector<std::byte> make_frame(uint64_t first) {
+    tape::BlockBuilder builder(core::TapeId(8), core::Lane(3), false, 1u << 16);
+    for (uint32_t r = 0; r < kRecordsPerFrame; ++r) {
+      const std::string text = std::to_string(first + r);
+      builder.add({.capture_time = core::Nanos(1), .topic = core::TopicId(1), .payload = core::as_bytes(text)});
+    }
+    const auto sealed = builder.seal(tape::Codec::kNone);
+    std::vector<std::byte> frame(kHeadroom);
+    frame.insert(frame.end(), sealed->begin(), sealed->end());
+    stamp_envelope(frame, {.lane = 3,
+                           .publisher = kPublisher,
+                           .wire_sequence = first,
+                           .record_count = kRecordsPerFrame,
+                           .run_bytes = static_cast<uint32_t>(sealed->size())});
+    return frame;
+  }
   void publish_records(size_t frames) {
     for (size_t i = 0; i < frames; ++i) {
-      tape::BlockBuilder builder(core::TapeId(8), core::Lane(3), false, 1u << 16);
-      for (uint32_t r = 0; r < kRecordsPerFrame; ++r) {
-        const std::string text = std::to_string(sent + r);
-        builder.add({.capture_time = core::Nanos(1), .topic = core::TopicId(1), .payload = core::as_bytes(text)});
-      }
-      const auto sealed = builder.seal(tape::Codec::kNone);
-      std::vector<std::byte> frame(kHeadroom);
-      frame.insert(frame.end(), sealed->begin(), sealed->end());
-      stamp_envelope(frame, {.lane = 3,
-                             .publisher = kPublisher,
-                             .wire_sequence = sent,
-                             .record_count = kRecordsPerFrame,
-                             .run_bytes = static_cast<uint32_t>(sealed->size())});
+      publish(make_frame(sent));
       sent += kRecordsPerFrame;
-      publish(frame);
     }
+  }
+  // Puts on the first line what nobody published.
+  void forge(std::vector<std::vector<std::byte>> datagrams) {
+    const std::lock_guard lock(wires[0]->mutex);
+    for (auto& datagram : datagrams) wires[0]->under_way.push_back(std::move(datagram));
+    eventfd_write(wires[0]->event, 1);
   }
   void publish_end() { publish(encode(EndOfTape{.publisher = kPublisher, .records_sent = {{core::Lane(3), sent}}})); }
 
@@ -238,17 +277,68 @@ TEST_F(MulticastPath, WhatOneLineLosesComesOverTheOther) {
   EXPECT_GT(receiver->repeated_records(), 0u);
 }
 
-TEST_F(MulticastPath, ForeignDatagramsAreCountedAndLeftOut) {
+struct ForeignDatagrams : MulticastPath, testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(OnLinesWithAndWithoutThePlainWire, ForeignDatagrams, testing::Bool());
+
+TEST_P(ForeignDatagrams, AreCountedAndLeftOut) {
+  carries_plain = GetParam();
   start(1);
-  {
-    const std::lock_guard lock(wires[0]->mutex);
-    wires[0]->under_way.emplace_back(100, std::byte{7});
-    wires[0]->under_way.emplace_back(1, std::byte{'T'});
-  }
+  forge({{100, std::byte{7}}, {1, std::byte{'T'}}});
   publish_records(10);
   const Heard heard = hear_all();
   EXPECT_EQ(heard.bad, 2u);
   EXPECT_EQ(heard.records, sent);
+}
+
+TEST_F(MulticastPath, BytesBehindTheRunOfAFrameInFragmentsMeanNothing) {
+  start(1);
+  for (const uint64_t first : {1, 0, 2}) {  // one waits behind a hole, one joins what is being gathered
+    std::vector<std::byte> frame = make_frame(first * kRecordsPerFrame);
+    frame.resize(frame.size() + 200'000, std::byte{'A'});
+    forge(fragments_of(frame));
+    sent += kRecordsPerFrame;
+  }
+  const Heard heard = hear_all();
+  EXPECT_EQ(heard.records, sent);
+  EXPECT_EQ(heard.missing, 0u);
+}
+
+TEST_P(ForeignDatagrams, AndDamagedFramesTakeNothingElseWithThem) {
+  carries_plain = GetParam();
+  start(1);
+  std::vector<std::vector<std::byte>> frames;
+  for (; sent < 20 * kRecordsPerFrame; sent += kRecordsPerFrame) frames.push_back(make_frame(sent));
+  frames[10].back() ^= std::byte{1};
+  forge(frames);
+  const Heard heard = hear_all();
+  EXPECT_EQ(heard.bad, 1u);
+  EXPECT_EQ(heard.records, 19 * kRecordsPerFrame);
+  EXPECT_EQ(heard.missing, kRecordsPerFrame);
+}
+
+struct SignsOfLife : MulticastPath, testing::WithParamInterface<transport::Wire> {
+  void start() {
+    wire = GetParam();
+    carries_plain = wire == transport::Wire::kPlain;
+    MulticastPath::start(1);
+    hear_what_comes();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(OnBothWires, SignsOfLife, testing::Values(transport::Wire::kPacked, transport::Wire::kPlain));
+
+TEST_P(SignsOfLife, ComeWhileThePublisherSaysNothing) {
+  start();
+  EXPECT_TRUE(hears(kAnnouncementPrefix));
+  EXPECT_TRUE(hears(kAnnouncementPrefix));
+}
+
+TEST_P(SignsOfLife, ComeWhileSubscribersHoldTheSenderBack) {
+  start();
+  limit.set(0);
+  publish(make_frame(0));
+  EXPECT_TRUE(hears(kAnnouncementPrefix));
+  EXPECT_TRUE(hears(kAnnouncementPrefix));
+  limit.set(UINT64_MAX);
 }
 
 TEST_F(MulticastPath, NothingIsSentBeyondTheWindow) {
@@ -274,6 +364,37 @@ TEST_F(MulticastPath, ALineThatHasGoneDeafIsJoinedAnew) {
   EXPECT_NE(notices.all().front().find("line 0"), std::string::npos);
   publish_records(10);
   EXPECT_EQ(hear_all().records, sent);
+}
+
+// Its header is right, and what it says of the compressed bytes too, but these are none.
+TEST_F(MulticastPath, BlocksThatCannotBeCutAreToldByLane) {
+  start(1);
+  std::vector<std::byte> frame = make_frame(0);
+  tape::BlockHeader header;
+  std::memcpy(&header, frame.data() + kHeadroom, sizeof header);
+  header.codec_and_flags |= static_cast<uint8_t>(tape::Codec::kLz4);
+  tape::stamp_header(core::MutableBytes(frame).subspan(kHeadroom), header);
+  publish(frame);
+  sent = kRecordsPerFrame;
+  publish_records(1);
+  EXPECT_EQ(hear_all().missing, kRecordsPerFrame);
+  sender->finish();
+  sender_thread.join();
+  sender_thread = std::thread([] {});
+  EXPECT_EQ(sender->records_lost(), (std::map<core::Lane, uint64_t>{{core::Lane(3), kRecordsPerFrame}}));
+}
+
+TEST_F(MulticastPath, ALineIsWatchedAlsoAfterTheEndOfAnotherReplayOnIt) {
+  start(1);
+  forge(fragments_of(encode(EndOfTape{.publisher = kPublisher + 1, .records_sent = {}})));
+  EXPECT_TRUE(hears(kEndPrefix));
+  publish_records(10);
+  EXPECT_EQ(hear_what_comes(), sent);
+  {
+    const std::lock_guard lock(wires[0]->mutex);
+    wires[0]->is_deaf = true;
+  }
+  EXPECT_TRUE(hears(kAnnouncementPrefix));
 }
 
 }  // namespace
