@@ -79,8 +79,9 @@ void Snapshots::send(const Store& store, int64_t now_ns) {
   start_due(store, now_ns);
   blocked_ = false;
   size_t blocked = 0;
-  for (int sent = 0; sent < kMessagesBetweenLooks && blocked < streams_.size(); sent += kMessagesAStream) {
+  for (int sent = 0; sent < kMessagesBetweenLooks && blocked < streams_.size();) {
     const Progress progress = advance(streams_.front(), now_ns);
+    if (progress != Progress::kBlocked) sent += kMessagesAStream;
     if (progress == Progress::kOver) {
       identities_.erase(streams_.front().identity);
       streams_.pop_front();

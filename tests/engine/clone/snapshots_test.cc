@@ -1,0 +1,72 @@
+#include "engine/clone/snapshots.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "engine/core/durations.h"
+
+namespace tapedeck::clone {
+namespace {
+
+constexpr size_t kMoreKeysThanAQueueHas = 2'000;
+
+// The snapshot socket of a server without the server, on a clock of the test's own.
+class SnapshotsTest : public ::testing::Test {
+ protected:
+  SnapshotsTest() {
+    for (size_t i = 0; i < kMoreKeysThanAQueueHas; ++i) {
+      const std::string key = fmt::format("k{}", i);
+      store_.apply({.key = key, .value = "v"}, 0, 0);
+    }
+  }
+
+  static zmq::socket_t bound_router(zmq::context_t& context) {
+    zmq::socket_t router(context, zmq::socket_type::router);
+    router.bind("inproc://snapshots");
+    return router;
+  }
+  zmq::socket_t ask(const std::string& subtree) {
+    zmq::socket_t dealer(context_, zmq::socket_type::dealer);
+    dealer.set(zmq::sockopt::rcvhwm, 1);
+    dealer.set(zmq::sockopt::linger, 0);
+    dealer.connect("inproc://snapshots");
+    EXPECT_EQ(send_frame(dealer, frame_of(kRequest), true), Sent::kYes);
+    EXPECT_EQ(send_frame(dealer, frame_of(subtree), false), Sent::kYes);
+    return dealer;
+  }
+  // Clients that ask for everything and read nothing.
+  void ask_and_never_read(size_t clients) {
+    for (size_t i = 0; i < clients; ++i) deaf_.push_back(ask(""));
+  }
+  // As a server does, for so long. Until then it has waited as long as next_send_ns() says.
+  void pass_time(int64_t duration_ns) {
+    for (const int64_t end_ns = now_ns_ + duration_ns; now_ns_ < end_ns;) {
+      snapshots_.receive(now_ns_);
+      snapshots_.send(store_, now_ns_);
+      now_ns_ = std::max(now_ns_ + 1'000, std::min(end_ns, snapshots_.next_send_ns(now_ns_)));
+    }
+  }
+  static std::string first_key(zmq::socket_t& dealer) {
+    Frames frames;
+    if (!frames.receive(dealer)) return "nothing";
+    return std::string(core::as_text(frames.bytes()[0]));
+  }
+
+  zmq::context_t context_;
+  Limits limits_;
+  Store store_{limits_};
+  Snapshots snapshots_{bound_router(context_), limits_, 0, "instance=1\n"};
+  std::vector<zmq::socket_t> deaf_;
+  int64_t now_ns_ = 0;
+};
+
+TEST_F(SnapshotsTest, WaitsWhileNobodyReadsHoweverManyTheyAre) {
+  for (const size_t clients : {1, 3, 16, 80}) {
+    ask_and_never_read(clients);
+    pass_time(core::kMillisecond_ns * 100);
+    EXPECT_GT(snapshots_.next_send_ns(now_ns_), now_ns_) << deaf_.size();
+  }
+}
+
+}  // namespace
+}  // namespace tapedeck::clone
