@@ -68,5 +68,42 @@ TEST_F(SnapshotsTest, WaitsWhileNobodyReadsHoweverManyTheyAre) {
   }
 }
 
+TEST_F(SnapshotsTest, ThoseThatNeverReadDoNotKeepOthersFromJoining) {
+  ask_and_never_read(300);
+  pass_time(core::kMillisecond_ns);
+  zmq::socket_t reader = ask("/none/");
+  pass_time(core::kSecond_ns);
+  EXPECT_EQ(first_key(reader), kEnd);
+}
+
+TEST_F(SnapshotsTest, OneThatReadsLaterGetsItsSnapshotAllTheSame) {
+  ask_and_never_read(1);
+  pass_time(2 * core::kSecond_ns);
+  zmq::socket_t& reader = deaf_.front();
+  Frames frames;
+  size_t received = 0;
+  while (frames.receive(reader) && core::as_text(frames.bytes()[0]) != kEnd) {
+    ++received;
+    pass_time(core::kMillisecond_ns);
+  }
+  EXPECT_EQ(received, kMoreKeysThanAQueueHas);
+  EXPECT_EQ(snapshots_.counters().finished, 1u);
+}
+
+TEST_F(SnapshotsTest, OneThatNeverReadsLosesItsPlaceInTheEnd) {
+  ask_and_never_read(1);
+  pass_time(4 * core::kSecond_ns);
+  EXPECT_EQ(snapshots_.counters().stalled, 0u);
+  pass_time(2 * core::kSecond_ns);
+  EXPECT_EQ(snapshots_.counters().stalled, 1u);
+  EXPECT_EQ(snapshots_.next_send_ns(now_ns_), INT64_MAX);
+}
+
+TEST_F(SnapshotsTest, TheirNumberIsBounded) {
+  ask_and_never_read(900);
+  pass_time(4 * core::kSecond_ns);
+  EXPECT_GT(snapshots_.counters().stalled, 300u);
+}
+
 }  // namespace
 }  // namespace tapedeck::clone
