@@ -127,4 +127,11 @@ std::array<char, kUuidBytes> new_uuid() {
 
 std::string previous_property(size_t subtree_bytes) { return fmt::format("previous.{}", subtree_bytes); }
 
+// A name of a property must not have what ends it.
+std::string last_property(std::string_view subtree) {
+  std::string name = fmt::format("{}.", kLast);
+  for (const char c : subtree) c == '=' || c == '\n' || c == '%' ? name += fmt::format("%{:02x}", c) : name += c;
+  return name;
+}
+
 }  // namespace tapedeck::clone

@@ -37,7 +37,7 @@ void Replica::finish(const Message& end) {
     published_ = 0;
   }
   table_ = std::exchange(incoming_, {});
-  sequence_ = sequence_in_subtree_ = end.sequence;
+  sequence_ = end.sequence;
   synced_ = true;
 }
 
@@ -55,9 +55,22 @@ Replica::Step Replica::on_heartbeat(const Message& message) {
   if (last == 0 && instance_.empty()) return Step::kNothing;  // it does not say
   if (last < published_) return Step::kOtherServer;
   if (!synced_ || last <= sequence_ || stopped()) return Step::kNothing;
-  if (subtree_.empty()) return Step::kHole;
-  advance(last);
+  if (misses_some_up_to(message)) return Step::kHole;
+  if (tells_all_of_ours(message)) advance(last);
   return Step::kNothing;
+}
+
+bool Replica::misses_some_up_to(const Message& heartbeat) const {
+  if (subtree_.empty()) return true;
+  const auto last_of_ours = integer_property(heartbeat.properties, last_property(subtree_));
+  return last_of_ours && *last_of_ours > sequence_;
+}
+
+// Whether nothing of ours was published between where we stand and the heartbeat. Others do not say; they are trusted.
+bool Replica::tells_all_of_ours(const Message& heartbeat) const {
+  if (instance_.empty() || property(heartbeat.properties, last_property(subtree_))) return true;
+  const auto since = integer_property(heartbeat.properties, kSince);
+  return since && *since <= sequence_;
 }
 
 Replica::Step Replica::on_update(const Message& message) {
@@ -77,7 +90,7 @@ Replica::Step Replica::on_update(const Message& message) {
 bool Replica::is_hole(const Message& message) const {
   if (subtree_.empty()) return message.sequence != sequence_ + 1;
   const auto previous = integer_property(message.properties, previous_property(subtree_.size()));
-  return previous && *previous > sequence_in_subtree_;
+  return previous && *previous > sequence_;
 }
 
 void Replica::apply(const Message& message) {
@@ -86,7 +99,7 @@ void Replica::apply(const Message& message) {
   } else {
     table_.set(std::make_shared<Entry>(Entry{std::string(message.key), std::string(message.value), message.sequence}));
   }
-  sequence_ = sequence_in_subtree_ = message.sequence;
+  sequence_ = message.sequence;
 }
 
 void Replica::advance(uint64_t sequence) { sequence_ = stop_at_ ? std::min(sequence, *stop_at_) : sequence; }

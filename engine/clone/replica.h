@@ -23,8 +23,7 @@ class Replica {
   // With `stop_at` it takes no update above that sequence.
   explicit Replica(std::string subtree = {}, std::optional<uint64_t> stop_at = std::nullopt);
 
-  // Before the snapshot: what comes is compared with what came before it, and not applied.
-  // Forgets where it stood; the table stays until a snapshot takes its place.
+  // The table and its sequence stay until a snapshot takes their place; until then nothing is applied.
   void expect_snapshot();
   void add(const Message& sync);    // KVSYNC
   void finish(const Message& end);  // KTHXBAI: the table is now the snapshot
@@ -47,6 +46,8 @@ class Replica {
   Step on_heartbeat(const Message& message);
   Step on_update(const Message& message);
   [[nodiscard]] bool is_hole(const Message& message) const;
+  [[nodiscard]] bool misses_some_up_to(const Message& heartbeat) const;
+  [[nodiscard]] bool tells_all_of_ours(const Message& heartbeat) const;
   void apply(const Message& message);
   void advance(uint64_t sequence);
 
@@ -57,7 +58,6 @@ class Replica {
   std::string instance_;    // of the server; empty until it tells
   uint64_t published_ = 0;  // sequence of the last KVPUB seen from this server
   uint64_t sequence_ = 0;
-  uint64_t sequence_in_subtree_ = 0;  // of the last update of ours, or of the snapshot
   bool synced_ = false;
 };
 

@@ -200,7 +200,7 @@ void Server::expire(int64_t now_ns) {
 
 void Server::beat(int64_t now_ns) {
   if (now_ns < next_beat_ns_) return;
-  publish_heartbeat({}, {});
+  publish_heartbeat({}, subtrees_.summary());
   const int64_t cost_ns = clock_.monotonic_ns() - now_ns;
   next_prompt_beat_ns_ = now_ns + std::max(kPromptBeat_ns, kPromptBeatShare * cost_ns);
   next_beat_ns_ = now_ns + core::kSecond_ns;

@@ -160,6 +160,10 @@ class OurServerWithTheirClients(Served):
         everything.poll_until(lambda frames: everything.sequence == 3)
         last = python.poll_until(lambda frames: number(frames) == 3)
         self.assertEqual(chp.properties_of(last[3])["previous.3"], "1")
+        everything.set(b"/b/2", b"v")
+        heartbeat = python.poll_until(lambda frames: chp.properties_of(frames[3]).get("last") == "4")
+        properties = chp.properties_of(heartbeat[3])
+        self.assertEqual((properties["last./a/"], properties["since"]), ("3", "0"))
 
     def test_malformed_messages_are_dropped_and_counted(self):
         python = self.python_client()
@@ -210,6 +214,16 @@ class OurServerWithTheirClients(Served):
         python.poll_until(lambda frames: frames[0] == b"k0")
         # One snapshot has 30 MB: fifty copies would be 1.5 GB.
         self.assertLess(self.peak_memory() - before, 150e6)
+
+    def test_three_hundred_that_never_read_keep_nobody_from_joining(self):
+        python = self.python_client()
+        for i in range(2000):
+            python.set(b"k%d" % i, bytes(range(1, 256)) * 40)
+        python.poll_until(lambda frames: python.sequence == 2000)
+        deaf = [python.connect(zmq.DEALER, self.port, queued=1) for _ in range(300)]
+        for dealer in deaf:
+            dealer.send_multipart([b"ICANHAZ?", b""])
+        self.assertEqual(json.loads(self.clone("digest", "--json"))["digest"], chp.digest_of(python.table))
 
     def test_joins_under_a_stream_of_updates_lose_nothing(self):
         python = self.python_client()
