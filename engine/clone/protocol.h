@@ -65,12 +65,13 @@ inline constexpr size_t kFaults = 7;
 
 // The properties that are ours (docs/clone-protocol.md, "Extensions").
 inline constexpr std::string_view kTtl = "ttl";
-inline constexpr std::string_view kInstance = "instance";  // of a server: 16 hex digits, another after each start
-inline constexpr std::string_view kLast = "last";          // sequence of the last KVPUB
-inline constexpr std::string_view kRefused = "refused";    // why, of a KVSET or request
-inline constexpr std::string_view kDone = "done";          // at which sequence a repeated KVSET was published before
-inline constexpr std::string_view kSince = "since";        // above which a HUGZ has the last updates of all subtrees
-[[nodiscard]] std::string previous_property(size_t subtree_bytes);      // sequence before this one in that subtree
-[[nodiscard]] std::string last_property(std::string_view subtree);      // sequence of the last KVPUB in it
+inline constexpr std::string_view kInstance = "instance";   // of a server: 16 hex digits, another after each start
+inline constexpr std::string_view kLast = "last";           // sequence of the last KVPUB
+inline constexpr std::string_view kRefused = "refused";     // why, of a KVSET or request
+inline constexpr std::string_view kDone = "done";           // at which sequence a repeated KVSET was published before
+inline constexpr std::string_view kValueMax = "value_max";  // bytes of a value that the server takes
+inline constexpr std::string_view kSince = "since";         // above which a HUGZ has the last updates of all subtrees
+[[nodiscard]] std::string previous_property(size_t subtree_bytes);  // sequence before this one in that subtree
+[[nodiscard]] std::string last_property(std::string_view subtree);  // sequence of the last KVPUB in it
 
 }  // namespace tapedeck::clone

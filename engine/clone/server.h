@@ -78,6 +78,7 @@ class Server {
   zmq::socket_t publisher_;  // XPUB: it tells of subscriptions
   zmq::socket_t collector_;
   std::string instance_;    // as a property
+  std::string about_;       // properties: that, and limits
   std::string properties_;  // of the last update
   Snapshots snapshots_;
   Store store_;

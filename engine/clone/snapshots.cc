@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kStreams = 128;            // at a time, and
 constexpr size_t kSlowStreams = 512;        // set aside
-constexpr int kMessagesAtATime = 1'000;     // in the queue of a client's connection
 constexpr int kMessagesBetweenLooks = 256;  // between two looks at the updates
 constexpr int kMessagesAStream = 64;        // then it is the next client's turn
 constexpr int kRequestsATurn = 1'000;
@@ -34,7 +33,6 @@ zmq::message_t value_of(const EntryPointer& entry) {
 Snapshots::Snapshots(zmq::socket_t router, const Limits& limits, int64_t hold_ns, std::string properties)
     : router_(std::move(router)), limits_(limits), hold_ns_(hold_ns), properties_(std::move(properties)) {
   router_.set(zmq::sockopt::router_mandatory, true);
-  router_.set(zmq::sockopt::sndhwm, kMessagesAtATime);
 }
 
 void Snapshots::receive(int64_t now_ns) {
@@ -50,6 +48,10 @@ void Snapshots::on_request(Frames& frames, int64_t now_ns) {
     return;
   }
   std::string identity(frames[0].to_string_view());
+  if (identities_.contains(identity)) {
+    ++counters_.repeated;
+    return;
+  }
   if (identities_.size() >= limits_.clients_max) {
     ++counters_.refused;
     const std::string properties = fmt::format("{}{}=clients\n", properties_, kRefused);
@@ -58,10 +60,7 @@ void Snapshots::on_request(Frames& frames, int64_t now_ns) {
     }
     return;
   }
-  if (!identities_.insert(identity).second) {
-    ++counters_.repeated;
-    return;
-  }
+  identities_.insert(identity);
   waiting_.push_back({std::move(identity), std::string(*subtree), now_ns + hold_ns_});
 }
 

@@ -25,6 +25,8 @@ struct SnapshotCounters {
 
 class Snapshots {
  public:
+  static constexpr int kQueuedMessages = 1'000;  // for each client: the router's SNDHWM, set before it was bound
+
   // A request is answered `hold_ns` after it came. `properties` tell which server this is.
   Snapshots(zmq::socket_t router, const Limits& limits, int64_t hold_ns, std::string properties);
 

@@ -9,6 +9,7 @@ namespace tapedeck::clone {
 namespace {
 
 constexpr size_t kMoreKeysThanAQueueHas = 2'000;
+constexpr const char* kEndpoint = "inproc://snapshots";
 
 // The snapshot socket of a server without the server, on a clock of the test's own.
 class SnapshotsTest : public ::testing::Test {
@@ -20,16 +21,16 @@ class SnapshotsTest : public ::testing::Test {
     }
   }
 
-  static zmq::socket_t bound_router(zmq::context_t& context) {
+  static zmq::socket_t bound_router(zmq::context_t& context, const char* endpoint = kEndpoint) {
     zmq::socket_t router(context, zmq::socket_type::router);
-    router.bind("inproc://snapshots");
+    router.bind(endpoint);
     return router;
   }
-  zmq::socket_t ask(const std::string& subtree) {
+  zmq::socket_t ask(const std::string& subtree, const char* endpoint = kEndpoint) {
     zmq::socket_t dealer(context_, zmq::socket_type::dealer);
     dealer.set(zmq::sockopt::rcvhwm, 1);
     dealer.set(zmq::sockopt::linger, 0);
-    dealer.connect("inproc://snapshots");
+    dealer.connect(endpoint);
     EXPECT_EQ(send_frame(dealer, frame_of(kRequest), true), Sent::kYes);
     EXPECT_EQ(send_frame(dealer, frame_of(subtree), false), Sent::kYes);
     return dealer;
@@ -103,6 +104,16 @@ TEST_F(SnapshotsTest, TheirNumberIsBounded) {
   ask_and_never_read(900);
   pass_time(4 * core::kSecond_ns);
   EXPECT_GT(snapshots_.counters().stalled, 300u);
+}
+
+TEST_F(SnapshotsTest, AClientThatWaitsAndAsksAgainKeepsItsPlace) {
+  Snapshots snapshots(bound_router(context_, "inproc://one"), {.clients_max = 1}, core::kSecond_ns, "instance=1\n");
+  zmq::socket_t dealer = ask("", "inproc://one");
+  EXPECT_EQ(send_frame(dealer, frame_of(kRequest), true), Sent::kYes);
+  EXPECT_EQ(send_frame(dealer, frame_of(""), false), Sent::kYes);
+  snapshots.receive(0);
+  EXPECT_EQ(snapshots.counters().repeated, 1u);
+  EXPECT_EQ(snapshots.counters().refused, 0u);
 }
 
 }  // namespace

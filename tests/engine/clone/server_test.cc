@@ -1,0 +1,25 @@
+#include "engine/clone/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tapedeck::clone {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Why it cannot bind there; nothing where it can.
+std::string refusal_at(uint16_t port) {
+  const auto server = Server::bind({.port = port});
+  return server ? "" : server.error().message;
+}
+
+TEST(Server, TheLastOfItsThreePortsMayBeTheLastThereIs) {
+  EXPECT_THAT(refusal_at(65'533), Not(HasSubstr("leaves no room")));
+  EXPECT_THAT(refusal_at(65'534), HasSubstr("leaves no room"));
+  EXPECT_THAT(refusal_at(65'535), HasSubstr("leaves no room"));
+}
+
+}  // namespace
+}  // namespace tapedeck::clone
