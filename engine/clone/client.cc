@@ -263,6 +263,7 @@ void Client::on_published(const Frames& frames) {
     return;
   }
   if (phase_ == Phase::kStopped) return;
+  if (message.key == kHeartbeat) note_limit(message);
   switch (apply(message)) {
     case Replica::Step::kApplied:
       notify({message.value.empty() ? Change::Kind::kErased : Change::Kind::kSet, message.key, message.value,
@@ -283,11 +284,17 @@ Replica::Step Client::apply(const Message& message) {
   return step;
 }
 
+void Client::note_limit(const Message& message) {
+  value_bytes_max_ = integer_property(message.properties, kValueMax).value_or(value_bytes_max_);
+}
+
 void Client::note_answer(const Message& message) {
   if (pending_.empty() || message.uuid.empty()) return;
   const auto refused = property(message.properties, kRefused);
   if (message.key == kHeartbeat && refused) return pending_.refuse(message.uuid, *refused);
-  pending_.confirm(message.uuid, now_ns_);
+  const uint64_t sequence = integer_property(message.properties, kDone).value_or(message.sequence);
+  const bool has_it = replica_.synced() && (sequence <= replica_.sequence() || replica_.stopped());
+  if (has_it) pending_.confirm(message.uuid, now_ns_);  // else it is sent again, and answered
 }
 
 void Client::on_hole(const Message& message) {
@@ -329,8 +336,9 @@ void Client::ask() {
     const std::lock_guard lock(mutex_);
     replica_.expect_snapshot();
   }
-  if (const core::Status asked = link_->ask(options_.subtree); !asked) return stop(asked.error().message);
-  asked_ns_ = progress_ns_ = now_ns_;
+  if (!link_->ask(options_.subtree)) return join_later();  // no handles left
+  if (asked_ns_ == 0) asked_ns_ = now_ns_;
+  progress_ns_ = now_ns_;
   answered_ = false;
   phase_ = Phase::kFetching;
 }
@@ -351,15 +359,21 @@ void Client::take_snapshot() {
 }
 
 void Client::on_snapshot(const Message& message) {
+  if (message.key == kHeartbeat) return join_later();  // refused: too many ask at once
   answered_ = true;
   if (message.key == kEnd) return on_snapshot_end(message);
-  if (message.key == kHeartbeat) return join_later();  // refused: too many ask at once
   const std::lock_guard lock(mutex_);
   replica_.add(message);
 }
 
 void Client::on_snapshot_end(const Message& end) {
   link_->end_snapshot();
+  asked_ns_ = 0;
+  note_limit(end);
+  if (joined_before_ && options_.on_gap == OnGap::kStop && !replica_.has_state_of(end)) {
+    return stop(fmt::format("unable to continue: nothing was heard for too long, and updates after {} may be missing",
+                            replica_.sequence()));
+  }
   phase_ = Phase::kSynced;
   synced_ns_ = now_ns_;
   std::vector<EntryPointer> before;
@@ -388,7 +402,7 @@ void Client::send_pending() {
   full_ = false;
   const bool can_send = link_->can_send();
   if (pending_.empty() || phase_ == Phase::kSubscribing || !can_send) return;
-  pending_.send(now_ns_, [this](const Message& message) {
+  pending_.send(now_ns_, value_bytes_max_, [this](const Message& message) {
     full_ = !link_->send(message);
     return !full_;
   });
@@ -400,15 +414,16 @@ void Client::watch_time() {
     pending_.give_up(now_ns_);
   }
   if (phase_ == Phase::kStopped) return;
-  if (phase_ == Phase::kWaiting && now_ns_ >= ask_ns_) return ask();
   const bool fetches = phase_ == Phase::kFetching;
-  const bool is_passive = fetches && servers_.size() > 1 && now_ns_ - asked_ns_ > kPatience * options_.silence_ns;
-  if (now_ns_ - heard_ns_ > options_.silence_ns || (is_passive && !answered_)) {
+  const bool gives_nothing = asked_ns_ != 0 && !answered_ && now_ns_ - asked_ns_ > kPatience * options_.silence_ns;
+  if (now_ns_ - heard_ns_ > options_.silence_ns || (gives_nothing && servers_.size() > 1)) {
     server_ = (server_ + 1) % servers_.size();
-    if (const core::Status connected = connect_link(); !connected) stop(connected.error().message);
+    static_cast<void>(connect_link());  // where no handles are left, the next turn tries again
   } else if (fetches && now_ns_ - progress_ns_ > options_.silence_ns) {
     progress_ns_ = now_ns_;
     answered_ ? ask() : link_->ask_again(options_.subtree);
+  } else if (phase_ == Phase::kWaiting && now_ns_ >= ask_ns_) {
+    ask();
   }
 }
 
@@ -418,6 +433,8 @@ core::Status Client::connect_link() {
   heard_ns_ = clock_.monotonic_ns();
   held_.clear();
   pending_.start_over();
+  value_bytes_max_ = SIZE_MAX;
+  asked_ns_ = 0;
   const std::lock_guard lock(mutex_);
   replica_.forget_server();
   return {};

@@ -108,6 +108,7 @@ class Client {
   void take_published();
   void on_published(const Frames& frames);
   Replica::Step apply(const Message& message);
+  void note_limit(const Message& message);
   void note_answer(const Message& message);
   void take_snapshot();
   void on_snapshot(const Message& message);
@@ -152,13 +153,14 @@ class Client {
   std::deque<Frames> held_;  // published while a snapshot is under way
   int64_t now_ns_ = 0;       // of this turn
   int64_t heard_ns_ = 0;     // of anything from the server
-  int64_t asked_ns_ = 0;     // first
+  int64_t asked_ns_ = 0;     // this server first, for the snapshot that it has not given; 0: none
   int64_t progress_ns_ = 0;  // asked, or got some of the snapshot
   bool answered_ = false;    // with the first part of it
   int64_t ask_ns_ = 0;       // when to ask, while waiting
   int64_t synced_ns_ = 0;
   int64_t back_off_ns_ = 0;
-  int64_t next_look_ns_ = 0;  // for updates to give up
+  int64_t next_look_ns_ = 0;           // for updates to give up
+  size_t value_bytes_max_ = SIZE_MAX;  // that the server takes; until it tells, any
   bool joined_before_ = false;
   bool full_ = false;  // no room for the next update
   bool busy_ = false;  // something came: more may have

@@ -9,6 +9,10 @@ namespace {
 // Ours say in every message which server it is, others never do.
 std::string_view instance_of(const Message& message) { return property(message.properties, kInstance).value_or(""); }
 
+std::optional<uint64_t> previous_of(const Message& update, std::string_view subtree) {
+  return integer_property(update.properties, previous_property(subtree.size()));
+}
+
 }  // namespace
 
 Replica::Replica(std::string subtree, std::optional<uint64_t> stop_at)
@@ -21,6 +25,7 @@ void Replica::expect_snapshot() {
 
 void Replica::forget_server() {
   expect_snapshot();
+  tells_previous_ = false;
   instance_.clear();
   published_ = 0;
 }
@@ -35,10 +40,16 @@ void Replica::finish(const Message& end) {
   if (const std::string_view instance = instance_of(end); !instance.empty() && instance != instance_) {
     instance_ = instance;
     published_ = 0;
+    tells_previous_ = false;
   }
+  origin_ = instance_of(end);
   table_ = std::exchange(incoming_, {});
   sequence_ = end.sequence;
   synced_ = true;
+}
+
+bool Replica::has_state_of(const Message& end) const {
+  return end.sequence == sequence_ && instance_of(end) == origin_;
 }
 
 Replica::Step Replica::on_published(const Message& message) {
@@ -79,6 +90,7 @@ Replica::Step Replica::on_update(const Message& message) {
   if (!synced_ || message.sequence <= sequence_ || stopped()) return Step::kNothing;
   if (!message.key.starts_with(subtree_)) return Step::kNothing;  // "HUGZ..." matches the subscription to HUGZ
   if (is_hole(message)) return Step::kHole;
+  tells_previous_ = previous_of(message, subtree_).has_value();
   if (stop_at_ && message.sequence > *stop_at_) {
     advance(*stop_at_);
     return Step::kNothing;
@@ -89,8 +101,8 @@ Replica::Step Replica::on_update(const Message& message) {
 
 bool Replica::is_hole(const Message& message) const {
   if (subtree_.empty()) return message.sequence != sequence_ + 1;
-  const auto previous = integer_property(message.properties, previous_property(subtree_.size()));
-  return previous && *previous > sequence_;
+  const auto previous = previous_of(message, subtree_);
+  return previous ? *previous > sequence_ : tells_previous_;
 }
 
 void Replica::apply(const Message& message) {

@@ -27,6 +27,8 @@ class Replica {
   void expect_snapshot();
   void add(const Message& sync);    // KVSYNC
   void finish(const Message& end);  // KTHXBAI: the table is now the snapshot
+  // Whether a snapshot has the state that the replica has: no update came between.
+  [[nodiscard]] bool has_state_of(const Message& end) const;
   // The server that the last KVPUBs came from is given up for another.
   void forget_server();
 
@@ -54,9 +56,11 @@ class Replica {
   std::string subtree_;
   std::optional<uint64_t> stop_at_;
   Table table_;
-  Table incoming_;          // of a snapshot that is not complete
-  std::string instance_;    // of the server; empty until it tells
-  uint64_t published_ = 0;  // sequence of the last KVPUB seen from this server
+  Table incoming_;               // of a snapshot that is not complete
+  std::string instance_;         // of the server; empty until it tells
+  std::string origin_;           // the instance that the table's last snapshot came from
+  uint64_t published_ = 0;       // sequence of the last KVPUB seen from this server
+  bool tells_previous_ = false;  // the server, of this subtree
   uint64_t sequence_ = 0;
   bool synced_ = false;
 };

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import unittest
 import zmq
 
 import chp
-from tapedeck_program import DEADLINE_S, Program, run, run_json
+from tapedeck_program import DEADLINE_S, TAPEDECK, Program, run, run_json
 
 STORM = os.environ["TAPEDECK_CLONE_STORM"]  # many light clients: tests/engine/clone/storm.cc
 
@@ -102,6 +103,14 @@ class Commands(Served):
         self.assertEqual([(c["change"], c["key"], c.get("value")) for c in changes],
                          [("set", "/a/k", "1"), ("set", "/a/k", "2"), ("del", "/a/k", None)])
 
+    def test_too_few_file_handles_are_a_failure_and_no_abort(self):
+        for handles in range(12, 40):
+            done = run_with_handles(handles, "clone", "list", "--server", self.port, "--timeout", "300ms")
+            self.assertIn(done.returncode, (0, 1), (handles, done.stderr))
+            if done.returncode == 0:
+                return
+        self.fail("40 handles are not enough")
+
     def test_wrong_use_is_told_apart_from_failure(self):
         self.clone("set", "HUGZ", "1", expect=2)
         self.clone("set", "k", "1", "--ttl", -1, expect=2)
@@ -164,6 +173,17 @@ class OurServerWithTheirClients(Served):
         heartbeat = python.poll_until(lambda frames: chp.properties_of(frames[3]).get("last") == "4")
         properties = chp.properties_of(heartbeat[3])
         self.assertEqual((properties["last./a/"], properties["since"]), ("3", "0"))
+
+    def test_what_is_no_subscription_cancels_none(self):
+        python = self.python_client(subtree=b"/a/")
+        stranger = python.connect(zmq.XSUB, self.port + 1)
+        stranger.send(b"x/a/")
+        stranger.send(b"\x01HUGZ")
+        python.receive(stranger)  # so the server has had both
+        for value in (b"1", b"2"):
+            python.set(b"/a/k", value)
+        last = python.poll_until(lambda frames: number(frames) == 2)
+        self.assertEqual(chp.properties_of(last[3])["previous.3"], "1")
 
     def test_malformed_messages_are_dropped_and_counted(self):
         python = self.python_client()
@@ -331,6 +351,13 @@ class TheirServerWithOurClients(unittest.TestCase):
 
     def test_as_the_reference_deviates(self):
         self.check(quirks=True)
+
+
+def run_with_handles(handles, *arguments):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
+    return subprocess.run([TAPEDECK, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_S,
+                          preexec_fn=limit)
 
 
 def number(frames):

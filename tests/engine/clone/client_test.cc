@@ -77,7 +77,7 @@ TEST(Client, RefusesAtOnceWhatNoServerTakes) {
 TEST(Client, HearsWhyTheServerRefuses) {
   const RunningServer server({.limits = {.keys_max = 1, .value_bytes_max = 10}});
   const auto client = join(server.address());
-  EXPECT_THAT(client->set("a", "12345678901").error().message, HasSubstr("longer than it takes"));
+  EXPECT_THAT(client->set("a", "12345678901").error().message, HasSubstr("10 at most"));
   EXPECT_TRUE(client->set("a", "1234567890"));
   EXPECT_THAT(client->set("b", "1").error().message, HasSubstr("as many keys as it may"));
   EXPECT_TRUE(client->set("a", "2"));
@@ -284,6 +284,21 @@ TEST(Client, SwitchesToTheSecondServerWhenTheFirstIsSilentAndSendsAgain) {
   EXPECT_TRUE(eventually([&] { return at_second->get("k") == "1"; }));
 }
 
+TEST(Client, SwitchesToTheSecondServerWhenTheFirstOnlyRefuses) {
+  const RunningServer first({.limits = {.clients_max = 0}});
+  const RunningServer second;
+  const auto client =
+      Client::connect({.servers = {first.address(), second.address()}, .silence_ns = 1200 * kMillisecond_ns}).value();
+  EXPECT_TRUE(client->wait_synced(kDeadline_ns));
+}
+
+TEST(Client, RefusesAValueThatTheServerWouldNotTakeAndGoesOn) {
+  const RunningServer server({.limits = {.value_bytes_max = 1'000}});
+  const auto client = join(server.address());
+  EXPECT_THAT(client->set("a", std::string(100'000, 'v')).error().message, HasSubstr("1000 at most"));
+  EXPECT_TRUE(client->set("a", std::string(1'000, 'v')));
+}
+
 TEST(Client, GivesUpAnUpdateThatNobodyConfirms) {
   const auto client = connect_to("1", {.timeout_ns = 100 * kMillisecond_ns});
   EXPECT_THAT(client->set("a", "1").error().message, HasSubstr("no server has confirmed"));
@@ -402,6 +417,40 @@ TEST_F(ByHand, AHoleMakesTheClientStopIfSoAsked) {
   EXPECT_FALSE(client->set("a", "2"));
 }
 
+TEST_F(ByHand, UpdatesThatWereMissedInASilenceMakeTheClientStopIfSoAsked) {
+  const auto client = connect({.on_gap = OnGap::kStop, .silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  await_subscriber();  // to new connections, for it has heard nothing
+  answer(12, {"b"});
+  EXPECT_THAT(client->wait_for(12, kDeadline_ns).error().message, HasSubstr("unable to continue"));
+  EXPECT_EQ(client->get("b"), std::nullopt);
+}
+
+TEST_F(ByHand, ASilenceInWhichNothingWasMissedStopsNobody) {
+  const auto client = connect({.on_gap = OnGap::kStop, .silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  await_subscriber();
+  answer(10, {"a"});
+  publish({.key = "b", .sequence = 11, .value = "1"});
+  EXPECT_TRUE(client->wait_for(11, kDeadline_ns));
+}
+
+TEST_F(ByHand, AClientOfASubtreeThatMissesItsLastUpdateFetchesItsStateAnew) {
+  const auto client = connect({.subtree = "/a/"});
+  await_subscriber();
+  answer(10, {"/a/1"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  publish({.key = kHeartbeat, .properties = "instance=a\nlast=12\nlast./b/=12\nlast./a/=11\nsince=0\n"});
+  answer(12, {"/a/2"});
+  ASSERT_TRUE(client->wait_for(12, kDeadline_ns));
+  EXPECT_EQ(client->get("/a/1"), std::nullopt);
+  EXPECT_EQ(client->state().holes, 1u);
+}
+
 TEST_F(ByHand, UpdatesThatComeDuringTheSnapshotAreNotLost) {
   const auto client = connect();
   await_subscriber();
@@ -435,6 +484,23 @@ TEST_F(ByHand, AnUpdateIsSentAgainUntilItsUuidComesBack) {
   EXPECT_EQ(uuid_, uuid);
   EXPECT_FALSE(done);
   publish({.key = "a", .sequence = 11, .uuid = uuid, .value = "1"});
+  EXPECT_TRUE(eventually([&] { return done.load(); }));
+}
+
+TEST_F(ByHand, AnUpdateIsNotConfirmedBeforeTheClientHasIt) {
+  const auto client = connect();
+  await_subscriber();
+  answer(10, {});
+  std::atomic<bool> done{false};
+  client->update("a", "1", 0, [&](const core::Status&) { done = true; });
+  EXPECT_EQ(receive_update(), "a=1");
+  publish({.key = kHeartbeat, .uuid = uuid_, .properties = "done=12\n"});
+  publish({.key = "b", .sequence = 11, .value = "1"});
+  ASSERT_TRUE(client->wait_for(11, kDeadline_ns));
+  EXPECT_FALSE(done);
+  publish({.key = "a", .sequence = 12, .value = "1"});
+  ASSERT_TRUE(client->wait_for(12, kDeadline_ns));
+  publish({.key = kHeartbeat, .uuid = uuid_, .properties = "done=12\n"});
   EXPECT_TRUE(eventually([&] { return done.load(); }));
 }
 

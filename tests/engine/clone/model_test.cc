@@ -161,8 +161,7 @@ class World {
     for (const auto& [key, value] : model_.table) ASSERT_GT(value.expiry_ns, now_ns_) << key;
   }
   void heartbeat() {
-    const std::string properties =
-        fmt::format("{}last={}\n{}", instance(), store_->sequence(), subtrees_.summary());
+    const std::string properties = fmt::format("{}last={}\n{}", instance(), store_->sequence(), subtrees_.summary());
     publish({.key = kHeartbeat, .properties = properties});
   }
   void join() {

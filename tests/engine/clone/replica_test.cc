@@ -56,6 +56,24 @@ TEST(Replica, OfASubtreeSeesAHoleByThePreviousUpdateInIt) {
             Step::kHole);
 }
 
+TEST(Replica, OfASubtreeSeesAHoleWhereTheUpdateBeforeIsNoLongerTold) {
+  Replica replica = joined("/a/");
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 11, .value = "x"}), Step::kApplied);
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 20, .properties = "previous.3=11\n", .value = "x"}),
+            Step::kApplied);
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 30, .value = "y"}), Step::kHole);
+}
+
+TEST(Replica, KnowsASnapshotOfTheVeryStateThatItHas) {
+  Replica replica;
+  replica.expect_snapshot();
+  replica.finish({.key = kEnd, .sequence = 10, .properties = "instance=a\n"});
+  replica.forget_server();
+  EXPECT_TRUE(replica.has_state_of({.key = kEnd, .sequence = 10, .properties = "instance=a\n"}));
+  EXPECT_FALSE(replica.has_state_of({.key = kEnd, .sequence = 11, .properties = "instance=a\n"}));
+  EXPECT_FALSE(replica.has_state_of({.key = kEnd, .sequence = 10, .properties = "instance=b\n"}));
+}
+
 TEST(Replica, OfASubtreeSeesInAHeartbeatThatItHasMissedTheLastUpdate) {
   Replica replica = joined("/a/");
   EXPECT_EQ(heartbeat(replica, "a", 12, "last./a/=10\nlast./b/=12\nsince=0\n"), Step::kNothing);
