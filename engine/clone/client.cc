@@ -16,7 +16,8 @@ constexpr int64_t kBackOff_ns = 10 * core::kMillisecond_ns;
 constexpr int64_t kBackOffMax_ns = 2'000 * core::kMillisecond_ns;
 constexpr int64_t kPatience = 6;  // times the silence, with a server that lives but gives no snapshot
 constexpr int kReceivedATurn = 1'000;
-constexpr size_t kHeldMax = 200'000;  // beyond that they wait at the socket
+constexpr size_t kHeldMax = 200'000;                // updates, and
+constexpr size_t kHeldBytesMax = 64 * 1024 * 1024;  // beyond that they wait at the socket
 
 }  // namespace
 
@@ -69,9 +70,9 @@ void Client::for_each(std::string_view subtree, const std::function<void(const E
   for (const EntryPointer& entry : entries) visit(*entry);
 }
 
-uint64_t Client::digest() const {
+StateDigest Client::digest() const {
   const std::lock_guard lock(mutex_);
-  return digest_of(replica_.table());
+  return {.digest = digest_of(replica_.table()), .sequence = replica_.sequence(), .keys = replica_.table().size()};
 }
 
 ClientState Client::state() const {
@@ -92,6 +93,10 @@ core::Status Client::check(std::string_view key, std::string_view value, int64_t
   if (!key.starts_with(options_.subtree)) {
     return core::fail_with(ExitCode::kUsage, "key '{}' is not in {}, which is all that this client follows", key,
                            options_.subtree);
+  }
+  if (value.size() > kValueBytesMax) {
+    return core::fail_with(ExitCode::kUsage, "the value of '{}' has {} bytes, and no server takes more than {}", key,
+                           value.size(), kValueBytesMax);
   }
   if (ttl_s < 0 || ttl_s > kTtlMax_s || (ttl_s > 0 && value.empty())) {
     return core::fail_with(ExitCode::kUsage, "bad ttl {}: expected 1 to {} seconds, and with a value", ttl_s,
@@ -202,7 +207,7 @@ void Client::run() {
 }
 
 void Client::wait() {
-  const bool reads_updates = phase_ != Phase::kFetching || held_.size() < kHeldMax;
+  const bool reads_updates = phase_ != Phase::kFetching || may_hold_more();
   std::array<zmq::pollitem_t, 4> items = {
       {{nullptr, wake_fd_, ZMQ_POLLIN, 0},
        {link_->updates().handle(), 0, static_cast<short>(reads_updates ? ZMQ_POLLIN : 0), 0},
@@ -245,11 +250,12 @@ void Client::take_published() {
     busy_ = true;
     on_published(frames);
   }
-  while (phase_ == Phase::kFetching && held_.size() < kHeldMax) {
+  while (phase_ == Phase::kFetching && may_hold_more()) {
     if (!held_.emplace_back().receive(link_->updates())) {
       held_.pop_back();
       return;
     }
+    for (const core::Bytes frame : held_.back().bytes()) held_bytes_ += frame.size();
     heard_ns_ = now_ns_;
   }
 }
@@ -263,6 +269,7 @@ void Client::on_published(const Frames& frames) {
     return;
   }
   if (phase_ == Phase::kStopped) return;
+  if (message.key == kHeartbeat) note_limit(message);
   switch (apply(message)) {
     case Replica::Step::kApplied:
       notify({message.value.empty() ? Change::Kind::kErased : Change::Kind::kSet, message.key, message.value,
@@ -283,11 +290,17 @@ Replica::Step Client::apply(const Message& message) {
   return step;
 }
 
+void Client::note_limit(const Message& message) {
+  value_bytes_max_ = integer_property(message.properties, kValueMax).value_or(value_bytes_max_);
+}
+
 void Client::note_answer(const Message& message) {
   if (pending_.empty() || message.uuid.empty()) return;
   const auto refused = property(message.properties, kRefused);
   if (message.key == kHeartbeat && refused) return pending_.refuse(message.uuid, *refused);
-  pending_.confirm(message.uuid, now_ns_);
+  const uint64_t sequence = integer_property(message.properties, kDone).value_or(message.sequence);
+  const bool has_it = replica_.synced() && (sequence <= replica_.sequence() || replica_.stopped());
+  if (has_it) pending_.confirm(message.uuid, now_ns_);  // else it is sent again, and answered
 }
 
 void Client::on_hole(const Message& message) {
@@ -329,8 +342,9 @@ void Client::ask() {
     const std::lock_guard lock(mutex_);
     replica_.expect_snapshot();
   }
-  if (const core::Status asked = link_->ask(options_.subtree); !asked) return stop(asked.error().message);
-  asked_ns_ = progress_ns_ = now_ns_;
+  if (!link_->ask(options_.subtree)) return join_later();  // no handles left
+  if (asked_ns_ == 0) asked_ns_ = now_ns_;
+  progress_ns_ = now_ns_;
   answered_ = false;
   phase_ = Phase::kFetching;
 }
@@ -351,15 +365,21 @@ void Client::take_snapshot() {
 }
 
 void Client::on_snapshot(const Message& message) {
+  if (message.key == kHeartbeat) return join_later();  // refused: too many ask at once
   answered_ = true;
   if (message.key == kEnd) return on_snapshot_end(message);
-  if (message.key == kHeartbeat) return join_later();  // refused: too many ask at once
   const std::lock_guard lock(mutex_);
   replica_.add(message);
 }
 
 void Client::on_snapshot_end(const Message& end) {
   link_->end_snapshot();
+  asked_ns_ = 0;
+  note_limit(end);
+  if (joined_before_ && options_.on_gap == OnGap::kStop && !replica_.has_state_of(end)) {
+    return stop(fmt::format("unable to continue: nothing was heard for too long, and updates after {} may be missing",
+                            replica_.sequence()));
+  }
   phase_ = Phase::kSynced;
   synced_ns_ = now_ns_;
   std::vector<EntryPointer> before;
@@ -379,8 +399,11 @@ void Client::on_snapshot_end(const Message& end) {
   release_held();
 }
 
+bool Client::may_hold_more() const { return held_.size() < kHeldMax && held_bytes_ < kHeldBytesMax; }
+
 void Client::release_held() {
   const std::deque<Frames> held = std::exchange(held_, {});
+  held_bytes_ = 0;
   for (const Frames& frames : held) on_published(frames);
 }
 
@@ -388,7 +411,7 @@ void Client::send_pending() {
   full_ = false;
   const bool can_send = link_->can_send();
   if (pending_.empty() || phase_ == Phase::kSubscribing || !can_send) return;
-  pending_.send(now_ns_, [this](const Message& message) {
+  pending_.send(now_ns_, value_bytes_max_, [this](const Message& message) {
     full_ = !link_->send(message);
     return !full_;
   });
@@ -400,15 +423,16 @@ void Client::watch_time() {
     pending_.give_up(now_ns_);
   }
   if (phase_ == Phase::kStopped) return;
-  if (phase_ == Phase::kWaiting && now_ns_ >= ask_ns_) return ask();
   const bool fetches = phase_ == Phase::kFetching;
-  const bool is_passive = fetches && servers_.size() > 1 && now_ns_ - asked_ns_ > kPatience * options_.silence_ns;
-  if (now_ns_ - heard_ns_ > options_.silence_ns || (is_passive && !answered_)) {
+  const bool gives_nothing = asked_ns_ != 0 && !answered_ && now_ns_ - asked_ns_ > kPatience * options_.silence_ns;
+  if (now_ns_ - heard_ns_ > options_.silence_ns || (gives_nothing && servers_.size() > 1)) {
     server_ = (server_ + 1) % servers_.size();
-    if (const core::Status connected = connect_link(); !connected) stop(connected.error().message);
+    static_cast<void>(connect_link());  // where no handles are left, the next turn tries again
   } else if (fetches && now_ns_ - progress_ns_ > options_.silence_ns) {
     progress_ns_ = now_ns_;
     answered_ ? ask() : link_->ask_again(options_.subtree);
+  } else if (phase_ == Phase::kWaiting && now_ns_ >= ask_ns_) {
+    ask();
   }
 }
 
@@ -417,7 +441,10 @@ core::Status Client::connect_link() {
   phase_ = Phase::kSubscribing;
   heard_ns_ = clock_.monotonic_ns();
   held_.clear();
+  held_bytes_ = 0;
   pending_.start_over();
+  value_bytes_max_ = SIZE_MAX;
+  asked_ns_ = 0;
   const std::lock_guard lock(mutex_);
   replica_.forget_server();
   return {};

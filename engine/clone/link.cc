@@ -10,9 +10,10 @@ constexpr int kSendQueued = 10'000;
 constexpr int kReconnect_ms = 50;
 constexpr int kReconnectMax_ms = 1'000;
 
-zmq::socket_t make_socket(zmq::context_t& context, zmq::socket_type type) {
-  zmq::socket_t socket(context, type);
+core::Result<zmq::socket_t> make_socket(zmq::context_t& context, zmq::socket_type type) {
+  TD_ASSIGN(zmq::socket_t socket, transport::make_socket(context, type));
   socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kValueBytesMax));
   socket.set(zmq::sockopt::reconnect_ivl, kReconnect_ms);
   socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMax_ms);
   return socket;
@@ -43,12 +44,12 @@ core::Result<Link> Link::connect(zmq::context_t& context, const Address& server,
   Link link;
   link.context_ = &context;
   link.server_ = server;
-  link.sub_ = make_socket(context, zmq::socket_type::sub);
+  TD_ASSIGN(link.sub_, make_socket(context, zmq::socket_type::sub));
   link.sub_.set(zmq::sockopt::rcvhwm, kUpdatesQueued);
   link.sub_.set(zmq::sockopt::subscribe, subtree);
   link.sub_.set(zmq::sockopt::subscribe, kHeartbeat);
   const bool push = collector == Collector::kPull;
-  link.up_ = make_socket(context, push ? zmq::socket_type::push : zmq::socket_type::xpub);
+  TD_ASSIGN(link.up_, make_socket(context, push ? zmq::socket_type::push : zmq::socket_type::xpub));
   link.up_.set(zmq::sockopt::sndhwm, kSendQueued);
   if (push) {
     link.up_.set(zmq::sockopt::immediate, true);
@@ -62,7 +63,7 @@ core::Result<Link> Link::connect(zmq::context_t& context, const Address& server,
 }
 
 core::Status Link::ask(const std::string& subtree) {
-  dealer_ = make_socket(*context_, zmq::socket_type::dealer);
+  TD_ASSIGN(dealer_, make_socket(*context_, zmq::socket_type::dealer));
   TD_TRY(connect_to(dealer_, server_.host, server_.port));
   ask_again(subtree);
   return {};

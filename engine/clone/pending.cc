@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 namespace tapedeck::clone {
@@ -38,6 +39,27 @@ bool Pending::is_lost(const Update& update, int64_t now_ns) const {
 void Pending::finish(size_t index, const core::Status& status) {
   const Update update = std::exchange(updates_[index], {.over = true});
   if (update.done) update.done(status);
+}
+
+// Of those that were sent.
+void Pending::mark_superseded() {
+  std::unordered_set<std::string_view> later;
+  for (size_t i = unsent_; i-- > 0;) {
+    if (!updates_[i].over) updates_[i].superseded = !later.insert(updates_[i].key).second;
+  }
+}
+
+void Pending::start_over() {
+  mark_superseded();
+  unsent_ = 0;
+}
+
+bool Pending::refuse_too_long(size_t index, size_t value_bytes_max) {
+  const Update& update = updates_[index];
+  if (update.value.size() <= value_bytes_max) return false;
+  finish(index, core::fail("the value of {} has {} bytes, and the server takes {} at most", update.key,
+                           update.value.size(), value_bytes_max));
+  return true;
 }
 
 void Pending::drop_finished() {

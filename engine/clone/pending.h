@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/clone/protocol.h"
@@ -26,6 +27,7 @@ class Pending {
     int64_t give_up_ns = 0;  // monotonic
     Done done = {};
     int64_t sent_ns = 0;
+    bool superseded = false;  // a later one of the same key was sent: this one would undo it
     bool over = false;
   };
   using Updates = std::vector<Update>;
@@ -33,16 +35,16 @@ class Pending {
   // Takes all of `updates`.
   void add(Updates& updates);
   // Sends what has not been sent and, now and then, again what seems to be lost; until `send`, which gets the message,
-  // gives false.
+  // gives false. Values longer than `value_bytes_max` fail, for one could end the connection and take others with it.
   template <class Send>
-  void send(int64_t now_ns, Send&& send);
+  void send(int64_t now_ns, size_t value_bytes_max, Send&& send);
   // The server has published the update with this UUID, and with it all of the same key before it.
   void confirm(std::string_view uuid, int64_t now_ns);
   void refuse(std::string_view uuid, std::string_view why);
   void give_up(int64_t now_ns);  // those whose time is over
   void fail_all(const std::string& why);
   // Another server: all must be sent again.
-  void start_over() { unsent_ = 0; }
+  void start_over();
 
   [[nodiscard]] bool empty() const { return updates_.empty(); }
 
@@ -53,8 +55,12 @@ class Pending {
   [[nodiscard]] Uuid uuid_of(size_t index) const;
   [[nodiscard]] std::optional<size_t> index_of(std::string_view uuid) const;  // of one that is not over
   [[nodiscard]] bool is_lost(const Update& update, int64_t now_ns) const;
+  void mark_superseded();
   void finish(size_t index, const core::Status& status);
   void drop_finished();
+  bool refuse_too_long(size_t index, size_t value_bytes_max);
+  template <class Send>
+  bool send_lost(int64_t now_ns, size_t value_bytes_max, Send&& send);
   template <class Send>
   bool send_one(size_t index, int64_t now_ns, Send&& send);
 
@@ -70,7 +76,7 @@ class Pending {
 template <class Send>
 bool Pending::send_one(size_t index, int64_t now_ns, Send&& send) {
   Update& update = updates_[index];
-  if (update.over) return true;
+  if (update.over || update.superseded) return true;
   const Uuid uuid = uuid_of(index);
   const std::string properties = update.ttl_s > 0 ? fmt::format("{}={}\n", kTtl, update.ttl_s) : std::string();
   if (!send(Message{.key = update.key,
@@ -85,14 +91,26 @@ bool Pending::send_one(size_t index, int64_t now_ns, Send&& send) {
 }
 
 template <class Send>
-void Pending::send(int64_t now_ns, Send&& send) {
+bool Pending::send_lost(int64_t now_ns, size_t value_bytes_max, Send&& send) {
+  bool marked = false;
+  for (size_t i = 0; i < unsent_; ++i) {
+    if (updates_[i].over || !is_lost(updates_[i], now_ns)) continue;
+    if (!std::exchange(marked, true)) mark_superseded();
+    if (!refuse_too_long(i, value_bytes_max) && !send_one(i, now_ns, send)) return false;
+  }
+  return true;
+}
+
+template <class Send>
+void Pending::send(int64_t now_ns, size_t value_bytes_max, Send&& send) {
   if (now_ns >= next_resend_ns_) {
     next_resend_ns_ = now_ns + kResend_ns / 4;
-    for (size_t i = 0; i < unsent_; ++i) {
-      if (is_lost(updates_[i], now_ns) && !send_one(i, now_ns, send)) return;
-    }
+    if (!send_lost(now_ns, value_bytes_max, send)) return;
   }
-  while (unsent_ < updates_.size() && send_one(unsent_, now_ns, send)) ++unsent_;
+  for (; unsent_ < updates_.size(); ++unsent_) {
+    if (!refuse_too_long(unsent_, value_bytes_max) && !send_one(unsent_, now_ns, send)) break;
+  }
+  drop_finished();
 }
 
 }  // namespace tapedeck::clone

@@ -1,16 +1,20 @@
 #include "engine/clone/recent_uuids.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
 namespace tapedeck::clone {
 
-// Random in one half at least. Those of our clients that follow one another lie side by side: in the cache.
 size_t RecentUuids::chain_of(std::string_view uuid) {
-  std::array<uint64_t, 2> halves{};
+  using Halves = std::array<uint64_t, 2>;
+  static const auto key = std::bit_cast<Halves>(new_uuid());
+  Halves halves{};
   std::memcpy(halves.data(), uuid.data(), sizeof halves);
-  return (halves[0] ^ halves[1]) % kChains;
+  __extension__ using Product = unsigned __int128;
+  const Product product = Product{halves[0] ^ key[0]} * (halves[1] ^ key[1]);
+  return (static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product)) % kChains;
 }
 
 void RecentUuids::add(std::string_view uuid, uint64_t sequence) {

@@ -18,6 +18,9 @@ class RecentUuids {
 
   RecentUuids() : ring_(kRemembered), newest_(kChains) {}
 
+  // Under a key that is drawn once for the process, so that nobody can choose UUIDs that all have the same.
+  static size_t chain_of(std::string_view uuid);
+
   // Of the update with this sequence, which is above all before; only UUIDs of 16 bytes are remembered.
   void add(std::string_view uuid, uint64_t sequence);
   // Where `last` is the sequence of the last update.
@@ -30,7 +33,6 @@ class RecentUuids {
     Uuid uuid{};
     uint64_t before = 0;  // sequence of the previous one in the same chain
   };
-  static size_t chain_of(std::string_view uuid);
 
   // A chain of updates for each value of a hash, the newest first. It ends where the sequences are no longer recent, so
   // nothing is ever taken out.

@@ -12,7 +12,10 @@ std::string_view instance_of(const Message& message) { return property(message.p
 }  // namespace
 
 Replica::Replica(std::string subtree, std::optional<uint64_t> stop_at)
-    : subtree_(std::move(subtree)), stop_at_(stop_at) {}
+    : subtree_(std::move(subtree)),
+      previous_name_(previous_property(subtree_.size())),
+      last_name_(last_property(subtree_)),
+      stop_at_(stop_at) {}
 
 void Replica::expect_snapshot() {
   incoming_ = {};
@@ -36,9 +39,15 @@ void Replica::finish(const Message& end) {
     instance_ = instance;
     published_ = 0;
   }
+  origin_ = instance_of(end);
+  tells_previous_ = false;
   table_ = std::exchange(incoming_, {});
-  sequence_ = sequence_in_subtree_ = end.sequence;
+  sequence_ = end.sequence;
   synced_ = true;
+}
+
+bool Replica::has_state_of(const Message& end) const {
+  return end.sequence == sequence_ && instance_of(end) == origin_;
 }
 
 Replica::Step Replica::on_published(const Message& message) {
@@ -55,9 +64,22 @@ Replica::Step Replica::on_heartbeat(const Message& message) {
   if (last == 0 && instance_.empty()) return Step::kNothing;  // it does not say
   if (last < published_) return Step::kOtherServer;
   if (!synced_ || last <= sequence_ || stopped()) return Step::kNothing;
-  if (subtree_.empty()) return Step::kHole;
-  advance(last);
+  if (misses_some_up_to(message)) return Step::kHole;
+  if (tells_all_of_ours(message)) advance(last);
   return Step::kNothing;
+}
+
+bool Replica::misses_some_up_to(const Message& heartbeat) const {
+  if (subtree_.empty()) return true;
+  const auto last_of_ours = integer_property(heartbeat.properties, last_name_);
+  return last_of_ours && *last_of_ours > sequence_;
+}
+
+// Whether nothing of ours was published between where we stand and the heartbeat. Others do not say; they are trusted.
+bool Replica::tells_all_of_ours(const Message& heartbeat) const {
+  if (instance_.empty() || property(heartbeat.properties, last_name_)) return true;
+  const auto since = integer_property(heartbeat.properties, kSince);
+  return since && *since <= sequence_;
 }
 
 Replica::Step Replica::on_update(const Message& message) {
@@ -74,10 +96,11 @@ Replica::Step Replica::on_update(const Message& message) {
   return Step::kApplied;
 }
 
-bool Replica::is_hole(const Message& message) const {
+bool Replica::is_hole(const Message& message) {
   if (subtree_.empty()) return message.sequence != sequence_ + 1;
-  const auto previous = integer_property(message.properties, previous_property(subtree_.size()));
-  return previous && *previous > sequence_in_subtree_;
+  const auto previous = integer_property(message.properties, previous_name_);
+  const bool told = std::exchange(tells_previous_, previous.has_value());
+  return previous ? *previous > sequence_ : told;
 }
 
 void Replica::apply(const Message& message) {
@@ -86,7 +109,7 @@ void Replica::apply(const Message& message) {
   } else {
     table_.set(std::make_shared<Entry>(Entry{std::string(message.key), std::string(message.value), message.sequence}));
   }
-  sequence_ = sequence_in_subtree_ = message.sequence;
+  sequence_ = message.sequence;
 }
 
 void Replica::advance(uint64_t sequence) { sequence_ = stop_at_ ? std::min(sequence, *stop_at_) : sequence; }

@@ -11,7 +11,7 @@ namespace tapedeck::clone {
 namespace {
 
 constexpr int64_t kPromptBeat_ns = 10 * core::kMillisecond_ns;
-constexpr int64_t kPromptBeatShare = 100;  // prompt heartbeats take a hundredth of the time at most
+constexpr int64_t kPromptBeatShare = 100;  // they take a hundredth of this thread's time at most; I/O comes on top
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
 constexpr int kTries = 100;
@@ -37,11 +37,16 @@ std::string random_instance() {
   return fmt::format("{}={:016x}\n", kInstance, bits);
 }
 
-zmq::socket_t make_socket(zmq::context_t& context, zmq::socket_type type, uint64_t io_thread, int64_t frame_bytes_max) {
-  zmq::socket_t socket(context, type);
+std::string limits_as_property(const Limits& limits) {
+  return fmt::format("{}={}\n", kValueMax, limits.value_bytes_max);
+}
+
+core::Result<zmq::socket_t> make_socket(zmq::context_t& context, zmq::socket_type type, uint64_t io_threads,
+                                        int64_t frame_bytes_max) {
+  TD_ASSIGN(zmq::socket_t socket, transport::make_socket(context, type));
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::backlog, kBacklog);
-  socket.set(zmq::sockopt::affinity, io_thread);
+  socket.set(zmq::sockopt::affinity, io_threads);
   socket.set(zmq::sockopt::maxmsgsize, frame_bytes_max);
   return socket;
 }
@@ -51,14 +56,16 @@ zmq::socket_t make_socket(zmq::context_t& context, zmq::socket_type type, uint64
 core::Result<Server::Sockets> Server::open_at(zmq::context_t& context, const ServerOptions& options, uint16_t port) {
   const auto frame_bytes_max = static_cast<int64_t>(2 * std::max(options.limits.value_bytes_max, kPropertiesBytesMax));
   const auto collector = options.collector == Collector::kSub ? zmq::socket_type::sub : zmq::socket_type::pull;
-  Sockets sockets{make_socket(context, zmq::socket_type::router, kSnapshotThread, kSubscriptionBytesMax),
-                  make_socket(context, zmq::socket_type::xpub, kUpdateThreads, kSubscriptionBytesMax),
-                  make_socket(context, collector, kUpdateThreads, frame_bytes_max)};
+  Sockets sockets;
+  TD_ASSIGN(sockets.router, make_socket(context, zmq::socket_type::router, kSnapshotThread, kSubscriptionBytesMax));
+  TD_ASSIGN(sockets.publisher, make_socket(context, zmq::socket_type::xpub, kUpdateThreads, kSubscriptionBytesMax));
+  TD_ASSIGN(sockets.collector, make_socket(context, collector, kUpdateThreads, frame_bytes_max));
+  sockets.router.set(zmq::sockopt::sndhwm, Snapshots::kQueuedMessages);
   sockets.publisher.set(zmq::sockopt::sndhwm, options.backlog);
   sockets.publisher.set(zmq::sockopt::xpub_verbose, true);
   if (options.collector == Collector::kSub) sockets.collector.set(zmq::sockopt::subscribe, "");
   TD_ASSIGN(sockets.port, bind_at(sockets.router, options.host, port));
-  if (sockets.port > UINT16_MAX - kPorts) return core::fail("port {} leaves no room for two more", sockets.port);
+  if (sockets.port > UINT16_MAX - (kPorts - 1)) return core::fail("port {} leaves no room for two more", sockets.port);
   TD_TRY(bind_at(sockets.publisher, options.host, static_cast<uint16_t>(sockets.port + 1)));
   TD_TRY(bind_at(sockets.collector, options.host, static_cast<uint16_t>(sockets.port + 2)));
   return sockets;
@@ -71,6 +78,10 @@ core::Result<Server::Sockets> Server::open(zmq::context_t& context, const Server
 }
 
 core::Result<std::unique_ptr<Server>> Server::bind(const ServerOptions& options, const core::Clock& clock) {
+  if (options.limits.value_bytes_max > kValueBytesMax) {
+    return core::fail_with(core::ExitCode::kUsage, "values of {} bytes are too long: clients take {} at most",
+                           options.limits.value_bytes_max, kValueBytesMax);
+  }
   auto context = std::make_unique<zmq::context_t>(kIoThreads);
   TD_ASSIGN(Sockets sockets, open(*context, options));
   return std::unique_ptr<Server>(new Server(options, clock, std::move(context), std::move(sockets)));
@@ -84,7 +95,8 @@ Server::Server(const ServerOptions& options, const core::Clock& clock, std::uniq
       publisher_(std::move(sockets.publisher)),
       collector_(std::move(sockets.collector)),
       instance_(random_instance()),
-      snapshots_(std::move(sockets.router), options.limits, options.hold_ns, instance_),
+      about_(instance_ + limits_as_property(options.limits)),
+      snapshots_(std::move(sockets.router), options.limits, options.hold_ns, about_),
       store_(options.limits) {}
 
 void Server::run(const core::StopFlag& stop) {
@@ -123,14 +135,15 @@ void Server::take_subscriptions(int64_t now_ns) {
   }
 }
 
-// A byte, 1 or 0 (the last one is gone), and the topic. Whoever subscribes to heartbeats waits for one.
+// A byte, 1 or 0 (the last one is gone), and the topic; anything else is no subscription. Whoever subscribes to
+// heartbeats waits for one.
 void Server::on_subscription(std::string_view message, int64_t now_ns) {
   if (message.size() < 2) return;
-  const bool subscribes = message.front() == 1;
   const std::string_view topic = message.substr(1);
-  if (subscribes && topic == kHeartbeat)
-    next_beat_ns_ = std::min(next_beat_ns_, std::max(now_ns, next_prompt_beat_ns_));
-  subscribes ? subtrees_.add(topic, store_.sequence()) : subtrees_.remove(topic);
+  if (message.front() == 0) subtrees_.remove(topic);
+  if (message.front() != 1) return;
+  subtrees_.add(topic, store_.sequence());
+  if (topic == kHeartbeat) next_beat_ns_ = std::min(next_beat_ns_, std::max(now_ns, next_prompt_beat_ns_));
 }
 
 void Server::take_updates(int64_t now_ns) {
@@ -200,14 +213,14 @@ void Server::expire(int64_t now_ns) {
 
 void Server::beat(int64_t now_ns) {
   if (now_ns < next_beat_ns_) return;
-  publish_heartbeat({}, {});
+  publish_heartbeat({}, subtrees_.summary());
   const int64_t cost_ns = clock_.monotonic_ns() - now_ns;
   next_prompt_beat_ns_ = now_ns + std::max(kPromptBeat_ns, kPromptBeatShare * cost_ns);
   next_beat_ns_ = now_ns + core::kSecond_ns;
 }
 
 void Server::publish_heartbeat(std::string_view uuid, const std::string& more) {
-  const std::string properties = fmt::format("{}{}={}\n{}", instance_, kLast, store_.sequence(), more);
+  const std::string properties = fmt::format("{}{}={}\n{}", about_, kLast, store_.sequence(), more);
   static_cast<void>(
       send(publisher_, {.key = kHeartbeat, .sequence = 0, .uuid = uuid, .properties = properties, .value = {}}));
 }

@@ -36,7 +36,8 @@ struct ServerCounters {
 
 class Server {
  public:
-  // Binds. Fails where a port is taken. `clock` must outlive the server.
+  // Binds. Fails where a port is taken, the host is no address of this machine, or the limit of values is above
+  // kValueBytesMax. `clock` must outlive the server.
   [[nodiscard]] static core::Result<std::unique_ptr<Server>> bind(const ServerOptions& options,
                                                                   const core::Clock& clock = core::system_clock());
 
@@ -44,7 +45,7 @@ class Server {
   void run(const core::StopFlag& stop);
 
   [[nodiscard]] uint16_t port() const { return port_; }
-  // After run(), or before.
+  // Not while run() is under way on another thread.
   [[nodiscard]] ServerCounters counters() const;
   [[nodiscard]] const Store& store() const { return store_; }
 
@@ -78,6 +79,7 @@ class Server {
   zmq::socket_t publisher_;  // XPUB: it tells of subscriptions
   zmq::socket_t collector_;
   std::string instance_;    // as a property
+  std::string about_;       // properties: that, and limits
   std::string properties_;  // of the last update
   Snapshots snapshots_;
   Store store_;

@@ -3,18 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+
+#include "engine/core/durations.h"
 
 namespace tapedeck::clone {
 namespace {
 
-constexpr size_t kStreams = 128;            // at a time
-constexpr int kMessagesAtATime = 1'000;     // in the queue of a client's connection
+constexpr size_t kStreams = 128;            // at a time, and
+constexpr size_t kSlowStreams = 512;        // set aside
 constexpr int kMessagesBetweenLooks = 256;  // between two looks at the updates
 constexpr int kMessagesAStream = 64;        // then it is the next client's turn
 constexpr int kRequestsATurn = 1'000;
-constexpr int64_t kRetry_ns = 1'000'000;  // when all clients' queues are full
-constexpr int64_t kStall_ns = 5'000'000'000;
-constexpr size_t kCopiedBytesMax = 512;  // of a value; sending a larger one in place costs less
+constexpr int64_t kRetry_ns = core::kMillisecond_ns;       // when all clients' queues are full
+constexpr int64_t kSlow_ns = 250 * core::kMillisecond_ns;  // without progress, after which a stream is set aside
+constexpr int64_t kSlowLook_ns = 50 * core::kMillisecond_ns;
+constexpr int64_t kStall_ns = 5 * core::kSecond_ns;  // without progress, after which it ends
+constexpr size_t kCopiedBytesMax = 512;              // of a value; sending a larger one in place costs less
 
 // A frame that lies in the entry and keeps it.
 zmq::message_t value_of(const EntryPointer& entry) {
@@ -28,7 +33,6 @@ zmq::message_t value_of(const EntryPointer& entry) {
 Snapshots::Snapshots(zmq::socket_t router, const Limits& limits, int64_t hold_ns, std::string properties)
     : router_(std::move(router)), limits_(limits), hold_ns_(hold_ns), properties_(std::move(properties)) {
   router_.set(zmq::sockopt::router_mandatory, true);
-  router_.set(zmq::sockopt::sndhwm, kMessagesAtATime);
 }
 
 void Snapshots::receive(int64_t now_ns) {
@@ -44,6 +48,10 @@ void Snapshots::on_request(Frames& frames, int64_t now_ns) {
     return;
   }
   std::string identity(frames[0].to_string_view());
+  if (identities_.contains(identity)) {
+    ++counters_.repeated;
+    return;
+  }
   if (identities_.size() >= limits_.clients_max) {
     ++counters_.refused;
     const std::string properties = fmt::format("{}{}=clients\n", properties_, kRefused);
@@ -52,10 +60,7 @@ void Snapshots::on_request(Frames& frames, int64_t now_ns) {
     }
     return;
   }
-  if (!identities_.insert(identity).second) {
-    ++counters_.repeated;
-    return;
-  }
+  identities_.insert(identity);
   waiting_.push_back({std::move(identity), std::string(*subtree), now_ns + hold_ns_});
 }
 
@@ -76,20 +81,53 @@ void Snapshots::start_due(const Store& store, int64_t now_ns) {
 }
 
 void Snapshots::send(const Store& store, int64_t now_ns) {
+  set_slow_aside(now_ns);
+  look_at_slow(now_ns);
   start_due(store, now_ns);
-  blocked_ = false;
   size_t blocked = 0;
-  for (int sent = 0; sent < kMessagesBetweenLooks && blocked < streams_.size(); sent += kMessagesAStream) {
+  for (int sent = 0; sent < kMessagesBetweenLooks && blocked < streams_.size();) {
     const Progress progress = advance(streams_.front(), now_ns);
+    if (progress != Progress::kBlocked) sent += kMessagesAStream;
     if (progress == Progress::kOver) {
-      identities_.erase(streams_.front().identity);
-      streams_.pop_front();
+      end(streams_, streams_.begin());
       continue;
     }
     blocked = progress == Progress::kBlocked ? blocked + 1 : 0;
     streams_.splice(streams_.end(), streams_, streams_.begin());
   }
   blocked_ = blocked == streams_.size();
+}
+
+// So that others get their places. Where too many are aside, those that have been there for longest end.
+void Snapshots::set_slow_aside(int64_t now_ns) {
+  for (auto stream = streams_.begin(); stream != streams_.end();) {
+    const auto next = std::next(stream);
+    if (now_ns - stream->progress_ns >= kSlow_ns) slow_.splice(slow_.end(), streams_, stream);
+    stream = next;
+  }
+  for (; slow_.size() > kSlowStreams; ++counters_.stalled) end(slow_, slow_.begin());
+}
+
+void Snapshots::look_at_slow(int64_t now_ns) {
+  if (now_ns < next_slow_look_ns_) return;
+  int sent = 0;
+  for (auto stream = slow_.begin(); stream != slow_.end() && sent < kMessagesBetweenLooks;) {
+    const auto next = std::next(stream);
+    const Progress progress = advance(*stream, now_ns);
+    if (stream->progress_ns == now_ns) sent += kMessagesAStream;
+    if (progress == Progress::kOver) {
+      end(slow_, stream);
+    } else if (stream->progress_ns == now_ns) {
+      streams_.splice(streams_.end(), slow_, stream);
+    }
+    stream = next;
+  }
+  if (sent < kMessagesBetweenLooks) next_slow_look_ns_ = now_ns + kSlowLook_ns;
+}
+
+void Snapshots::end(std::list<Stream>& streams, std::list<Stream>::iterator stream) {
+  identities_.erase(stream->identity);
+  streams.erase(stream);
 }
 
 Snapshots::Progress Snapshots::advance(Stream& stream, int64_t now_ns) {
@@ -132,7 +170,8 @@ Sent Snapshots::send_end(const Stream& stream) {
 
 int64_t Snapshots::next_send_ns(int64_t now_ns) const {
   if (!streams_.empty()) return blocked_ ? now_ns + kRetry_ns : now_ns;
-  return waiting_.empty() ? INT64_MAX : waiting_.front().due_ns;
+  return std::min(waiting_.empty() ? INT64_MAX : waiting_.front().due_ns,
+                  slow_.empty() ? INT64_MAX : next_slow_look_ns_);
 }
 
 }  // namespace tapedeck::clone

@@ -1,6 +1,6 @@
 // The snapshot socket of a server: takes requests, and streams to each client a version of the table as it was when its
-// turn came. What a client costs is bounded: few are served at a time, the others wait in a queue, and nothing is sent
-// to one that does not read. Never blocks; for the server's thread.
+// turn came. Few are served at a time, and the others wait in a queue. A client that does not read costs at most a
+// queue of messages and a version, and keeps nobody else waiting. Never blocks; for the server's thread.
 #pragma once
 
 #include <deque>
@@ -20,11 +20,13 @@ struct SnapshotCounters {
   uint64_t refused = 0;   // too many wait
   uint64_t finished = 0;
   uint64_t gone = 0;     // clients that went before they had all
-  uint64_t stalled = 0;  // clients that stopped reading
+  uint64_t stalled = 0;  // clients that took too little for too long
 };
 
 class Snapshots {
  public:
+  static constexpr int kQueuedMessages = 1'000;  // for each client: the router's SNDHWM, set before it was bound
+
   // A request is answered `hold_ns` after it came. `properties` tell which server this is.
   Snapshots(zmq::socket_t router, const Limits& limits, int64_t hold_ns, std::string properties);
 
@@ -57,7 +59,10 @@ class Snapshots {
 
   void on_request(Frames& frames, int64_t now_ns);
   void start_due(const Store& store, int64_t now_ns);
+  void set_slow_aside(int64_t now_ns);
+  void look_at_slow(int64_t now_ns);
   Progress advance(Stream& stream, int64_t now_ns);
+  void end(std::list<Stream>& streams, std::list<Stream>::iterator stream);
   Sent send_entry(const Stream& stream);
   Sent send_end(const Stream& stream);
 
@@ -66,9 +71,11 @@ class Snapshots {
   int64_t hold_ns_;
   std::string properties_;
   std::deque<Request> waiting_;
-  std::list<Stream> streams_;                   // the next to be served in front
-  std::unordered_set<std::string> identities_;  // of both
-  bool blocked_ = false;                        // none of the streams could go on
+  std::list<Stream> streams_;                   // that take what they are sent; the next to be served in front
+  std::list<Stream> slow_;                      // set aside, the longest in front
+  std::unordered_set<std::string> identities_;  // of all three
+  bool blocked_ = false;                        // none of streams_ could go on
+  int64_t next_slow_look_ns_ = 0;
   SnapshotCounters counters_;
 };
 

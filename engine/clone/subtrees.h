@@ -16,9 +16,12 @@ class Subtrees {
 
   // Notes an update. Gives the properties that tell, for each subtree with the key, of the update before it.
   [[nodiscard]] std::string note(std::string_view key, uint64_t sequence);
+  // The properties that tell the last update of each subtree, the latest first, and above which sequence they are all.
+  [[nodiscard]] std::string summary() const;
 
  private:
-  std::map<std::string, uint64_t, std::less<>> last_;
+  using Last = std::map<std::string, uint64_t, std::less<>>;
+  Last last_;
 };
 
 }  // namespace tapedeck::clone

@@ -86,6 +86,12 @@ std::vector<zmq::context_t> make_networks(size_t count, const std::vector<topolo
   return networks;
 }
 
+core::Result<zmq::socket_t> make_socket(zmq::context_t& context, zmq::socket_type type) try {
+  return zmq::socket_t(context, type);
+} catch (const zmq::error_t& error) {
+  return core::fail("cannot make a socket: {}", error.what());
+}
+
 core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& asked) {
   TD_TRY(check_free(asked));
   TD_ASSIGN(const Endpoint endpoint, on_its_nic(asked));

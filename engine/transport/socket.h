@@ -19,6 +19,8 @@ namespace tapedeck::transport {
 // How long receives and sends wait before they look at their stop flag.
 inline constexpr std::chrono::milliseconds kPollInterval{50};
 
+// Fails where the process has no handles left.
+[[nodiscard]] core::Result<zmq::socket_t> make_socket(zmq::context_t& context, zmq::socket_type type);
 // Binds, and gives the endpoint with the port that it got. Fails where it is in use or cannot be, and says so.
 [[nodiscard]] core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint);
 [[nodiscard]] core::Status connect(zmq::socket_t& socket, const std::string& endpoint);

@@ -3,6 +3,7 @@
 #include "engine/clone/replica.h"
 #include "engine/clone/store.h"
 #include "engine/clone/subtrees.h"
+#include "tests/engine/clone/messages.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace tapedeck::fuzz {
@@ -33,6 +34,8 @@ class Server {
     TD_CHECK(store_.table().size() <= kKeysMax);
     static_cast<void>(subtrees_.note(message.key, store_.sequence()));
     subtrees_.add(message.value, store_.sequence());
+    const std::string summary = subtrees_.summary();
+    round_trip({.key = clone::kHeartbeat, .properties = summary});
   }
 
  private:

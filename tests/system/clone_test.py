@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import unittest
 import zmq
 
 import chp
-from tapedeck_program import DEADLINE_S, Program, run, run_json
+from tapedeck_program import DEADLINE_S, TAPEDECK, Program, run, run_json
 
 STORM = os.environ["TAPEDECK_CLONE_STORM"]  # many light clients: tests/engine/clone/storm.cc
 
@@ -102,9 +103,18 @@ class Commands(Served):
         self.assertEqual([(c["change"], c["key"], c.get("value")) for c in changes],
                          [("set", "/a/k", "1"), ("set", "/a/k", "2"), ("del", "/a/k", None)])
 
+    def test_too_few_file_handles_are_a_failure_and_no_abort(self):
+        for handles in range(12, 40):
+            done = run_with_handles(handles, "clone", "list", "--server", self.port, "--timeout", "300ms")
+            self.assertIn(done.returncode, (0, 1), (handles, done.stderr))
+            if done.returncode == 0:
+                return
+        self.fail("40 handles are not enough")
+
     def test_wrong_use_is_told_apart_from_failure(self):
         self.clone("set", "HUGZ", "1", expect=2)
         self.clone("set", "k", "1", "--ttl", -1, expect=2)
+        self.clone("set", "k", "1", "--ttl", 0, expect=2)
         self.clone("list", "a", expect=2)
         self.assertEqual(run("clone", "get", "--server", 1, "--timeout", "100ms", "k").returncode, 1)
         self.assertEqual(run("clone", "serve", "--port", self.port).returncode, 1)
@@ -145,6 +155,19 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(chp.properties_of(expiry[3]).keys(), {"instance"})
         self.assertEqual(python.table, {})
 
+    def test_a_ttl_of_zero_is_none(self):
+        python = self.python_client()
+        python.set(b"stays", b"v", b"ttl=0\n")
+        python.set(b"goes", b"v", b"ttl=1\n")
+        python.poll_until(lambda frames: number(frames) == 3)
+        self.assertEqual(python.table, {b"stays": b"v"})
+
+    def test_a_ttl_that_is_none_is_refused(self):
+        python = self.python_client()
+        uuid = python.set(b"k", b"v", b"ttl=-1\n")
+        answer = python.poll_until(lambda frames: frames[0] == b"HUGZ" and frames[2] == uuid)
+        self.assertEqual(chp.properties_of(answer[3])["refused"], "ttl")
+
     def test_a_repetition_is_told_where_it_was_published(self):
         python = self.python_client()
         uuid = python.set(b"k", b"1")
@@ -160,13 +183,29 @@ class OurServerWithTheirClients(Served):
         everything.poll_until(lambda frames: everything.sequence == 3)
         last = python.poll_until(lambda frames: number(frames) == 3)
         self.assertEqual(chp.properties_of(last[3])["previous.3"], "1")
+        everything.set(b"/b/2", b"v")
+        heartbeat = python.poll_until(lambda frames: chp.properties_of(frames[3]).get("last") == "4")
+        properties = chp.properties_of(heartbeat[3])
+        self.assertEqual((properties["last./a/"], properties["since"]), ("3", "0"))
+
+    def test_what_is_no_subscription_cancels_none(self):
+        python = self.python_client(subtree=b"/a/")
+        stranger = python.connect(zmq.XSUB, self.port + 1)
+        stranger.send(b"x/a/")
+        stranger.send(b"\x01HUGZ")
+        python.receive(stranger)  # so the server has had both
+        for value in (b"1", b"2"):
+            python.set(b"/a/k", value)
+        last = python.poll_until(lambda frames: number(frames) == 2)
+        self.assertEqual(chp.properties_of(last[3])["previous.3"], "1")
 
     def test_malformed_messages_are_dropped_and_counted(self):
         python = self.python_client()
         zero, uuid = bytes(8), os.urandom(16)
-        bad = [[b"k"], [b"k", zero, uuid, b""], [b"k", zero, uuid, b"", b"v", b"more"], [b"k"] * 500,
+        bad = [[b"k"], [b"k", zero, b"v"], [b"k", zero, uuid, b""], [b"k", zero, uuid, b"", b"v", b"more"], [b"k"] * 500,
                [b"k", b"1234", uuid, b"", b"v"], [b"k", zero * 2, uuid, b"", b"v"], [b"k", zero, bytes(100), b"", b"v"],
                [b"", zero, uuid, b"", b"v"], [b"HUGZ", zero, uuid, b"", b"v"], [b"KTHXBAI", zero, uuid, b"", b"v"],
+               [b"ICANHAZ?", zero, uuid, b"", b"v"],
                [b"k" * 2000, zero, uuid, b"", b"v"], [b"a\0b", zero, uuid, b"", b"v"], [b"k", zero, uuid, b"ttl", b"v"],
                [b"k", zero, uuid, b"a=%s\n" % (b"x" * 4094), b"v"]]
         bad += [[b"k", zero, os.urandom(16), b"ttl=%s\n" % ttl, b"v"] for ttl in (b"-1", b"x", b"1.5", b"9" * 30, b"")]
@@ -182,7 +221,7 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(python.receive(dealer)[0], b"good")
         counters = self.end()
         self.assertEqual(counters["malformed"],
-                         {"frames": 4, "sequence": 2, "uuid": 1, "key": 5, "properties": 2, "ttl": 5})
+                         {"frames": 5, "sequence": 2, "uuid": 1, "key": 6, "properties": 2, "ttl": 5})
         self.assertEqual(counters["snapshots"]["malformed"], 5)
 
     def test_a_client_that_asks_in_a_loop_waits_its_turn(self):
@@ -210,6 +249,16 @@ class OurServerWithTheirClients(Served):
         python.poll_until(lambda frames: frames[0] == b"k0")
         # One snapshot has 30 MB: fifty copies would be 1.5 GB.
         self.assertLess(self.peak_memory() - before, 150e6)
+
+    def test_three_hundred_that_never_read_keep_nobody_from_joining(self):
+        python = self.python_client()
+        for i in range(2000):
+            python.set(b"k%d" % i, bytes(range(1, 256)) * 40)
+        python.poll_until(lambda frames: python.sequence == 2000)
+        deaf = [python.connect(zmq.DEALER, self.port, queued=1) for _ in range(300)]
+        for dealer in deaf:
+            dealer.send_multipart([b"ICANHAZ?", b""])
+        self.assertEqual(json.loads(self.clone("digest", "--json"))["digest"], chp.digest_of(python.table))
 
     def test_joins_under_a_stream_of_updates_lose_nothing(self):
         python = self.python_client()
@@ -297,6 +346,17 @@ class Backlog(Served):
         self.assertLess(len(seen), seen[-1])
 
 
+class AtAnAddress(Served):
+    options = ["--bind", "127.0.0.2"]
+
+    def test_it_serves_there(self):
+        self.assertIn("serving on 127.0.0.2:", self.server.err)
+        self.assertEqual(run("clone", "list", "--server", f"127.0.0.2:{self.port}").returncode, 0)
+
+    def test_an_address_of_no_interface_is_a_failure(self):
+        self.assertEqual(run("clone", "serve", "--bind", "192.0.2.1").returncode, 1)
+
+
 class TheirServerWithOurClients(unittest.TestCase):
     def check(self, **options):
         server = chp.Server(**options)
@@ -317,6 +377,13 @@ class TheirServerWithOurClients(unittest.TestCase):
 
     def test_as_the_reference_deviates(self):
         self.check(quirks=True)
+
+
+def run_with_handles(handles, *arguments):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (handles, handles))
+    return subprocess.run([TAPEDECK, *map(str, arguments)], capture_output=True, text=True, timeout=DEADLINE_S,
+                          preexec_fn=limit)
 
 
 def number(frames):

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // What a watcher was told, as text.
 class Diary {
@@ -77,7 +78,7 @@ TEST(Client, RefusesAtOnceWhatNoServerTakes) {
 TEST(Client, HearsWhyTheServerRefuses) {
   const RunningServer server({.limits = {.keys_max = 1, .value_bytes_max = 10}});
   const auto client = join(server.address());
-  EXPECT_THAT(client->set("a", "12345678901").error().message, HasSubstr("longer than it takes"));
+  EXPECT_THAT(client->set("a", "12345678901").error().message, HasSubstr("10 at most"));
   EXPECT_TRUE(client->set("a", "1234567890"));
   EXPECT_THAT(client->set("b", "1").error().message, HasSubstr("as many keys as it may"));
   EXPECT_TRUE(client->set("a", "2"));
@@ -215,6 +216,26 @@ TEST(Client, JoinsUnderAStreamOfUpdatesLoseNothing) {
   }
 }
 
+TEST(Client, ADigestIsThatOfItsSequence) {
+  constexpr uint64_t kUpdates = 20'000;
+  const RunningServer server;
+  std::map<uint64_t, uint64_t> expected;  // of the client's thread, until it has no more updates
+  uint64_t digest = 0;
+  const auto client = join(server.address());
+  client->watch("", [&](const Change& change) {
+    digest += digest_of(change.key, change.value);
+    expected[change.sequence] = digest;
+  });
+  for (uint64_t i = 0; i < kUpdates; ++i) client->update(fmt::format("k{}", i), "v", 0, {});
+  std::vector<StateDigest> seen;
+  while (seen.empty() || seen.back().sequence < kUpdates) seen.push_back(client->digest());
+  ASSERT_TRUE(client->set("last", "v"));
+  for (const StateDigest& state : seen) {
+    ASSERT_EQ(state.digest, expected[state.sequence]) << "at " << state.sequence;
+    ASSERT_EQ(state.keys, state.sequence);
+  }
+}
+
 TEST(Client, AGroupTakesItsStateAtOneSequence) {
   const RunningServer server;
   const auto writer = join(server.address());
@@ -284,10 +305,31 @@ TEST(Client, SwitchesToTheSecondServerWhenTheFirstIsSilentAndSendsAgain) {
   EXPECT_TRUE(eventually([&] { return at_second->get("k") == "1"; }));
 }
 
+TEST(Client, SwitchesToTheSecondServerWhenTheFirstOnlyRefuses) {
+  const RunningServer first({.limits = {.clients_max = 0}});
+  const RunningServer second;
+  const auto client =
+      Client::connect({.servers = {first.address(), second.address()}, .silence_ns = 1200 * kMillisecond_ns}).value();
+  EXPECT_TRUE(client->wait_synced(kDeadline_ns));
+}
+
+TEST(Client, RefusesAValueThatTheServerWouldNotTakeAndGoesOn) {
+  const RunningServer server({.limits = {.value_bytes_max = 1'000}});
+  const auto client = join(server.address());
+  EXPECT_THAT(client->set("a", std::string(100'000, 'v')).error().message, HasSubstr("1000 at most"));
+  EXPECT_TRUE(client->set("a", std::string(1'000, 'v')));
+}
+
 TEST(Client, GivesUpAnUpdateThatNobodyConfirms) {
   const auto client = connect_to("1", {.timeout_ns = 100 * kMillisecond_ns});
   EXPECT_THAT(client->set("a", "1").error().message, HasSubstr("no server has confirmed"));
   EXPECT_FALSE(client->wait_synced(1));
+}
+
+std::vector<std::string> texts_of(std::span<const core::Bytes> frames) {
+  std::vector<std::string> texts;
+  for (const core::Bytes frame : frames) texts.emplace_back(core::as_text(frame));
+  return texts;
 }
 
 // A server made by hand, to say what no server should.
@@ -402,6 +444,40 @@ TEST_F(ByHand, AHoleMakesTheClientStopIfSoAsked) {
   EXPECT_FALSE(client->set("a", "2"));
 }
 
+TEST_F(ByHand, UpdatesThatWereMissedInASilenceMakeTheClientStopIfSoAsked) {
+  const auto client = connect({.on_gap = OnGap::kStop, .silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  await_subscriber();  // to new connections, for it has heard nothing
+  answer(12, {"b"});
+  EXPECT_THAT(client->wait_for(12, kDeadline_ns).error().message, HasSubstr("unable to continue"));
+  EXPECT_EQ(client->get("b"), std::nullopt);
+}
+
+TEST_F(ByHand, ASilenceInWhichNothingWasMissedStopsNobody) {
+  const auto client = connect({.on_gap = OnGap::kStop, .silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  await_subscriber();
+  answer(10, {"a"});
+  publish({.key = "b", .sequence = 11, .value = "1"});
+  EXPECT_TRUE(client->wait_for(11, kDeadline_ns));
+}
+
+TEST_F(ByHand, AClientOfASubtreeThatMissesItsLastUpdateFetchesItsStateAnew) {
+  const auto client = connect({.subtree = "/a/"});
+  await_subscriber();
+  answer(10, {"/a/1"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  publish({.key = kHeartbeat, .properties = "instance=a\nlast=12\nlast./b/=12\nlast./a/=11\nsince=0\n"});
+  answer(12, {"/a/2"});
+  ASSERT_TRUE(client->wait_for(12, kDeadline_ns));
+  EXPECT_EQ(client->get("/a/1"), std::nullopt);
+  EXPECT_EQ(client->state().holes, 1u);
+}
+
 TEST_F(ByHand, UpdatesThatComeDuringTheSnapshotAreNotLost) {
   const auto client = connect();
   await_subscriber();
@@ -423,6 +499,43 @@ TEST_F(ByHand, AServerThatDiesInMidSnapshotIsAskedAgain) {
   EXPECT_EQ(client->get("a"), std::nullopt);
 }
 
+TEST_F(ByHand, ASnapshotThatStallsIsAskedForAgainThoughTheServerLives) {
+  const auto client = connect({.silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a", "b"}, false);
+  ASSERT_TRUE(eventually([&] {
+    publish({.key = kHeartbeat});
+    return (router_.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
+  }));
+  answer(10, {"b"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  EXPECT_EQ(client->get("a"), std::nullopt);
+}
+
+TEST_F(ByHand, ItsFramesAreAsTheProtocolPageHasThem) {
+  const auto client = connect({.subtree = "/a/"});
+  await_subscriber();
+  Frames frames;
+  ASSERT_TRUE(eventually([&] { return frames.receive(router_); }));
+  EXPECT_THAT(texts_of(frames.bytes(1)), ElementsAre("ICANHAZ?", "/a/"));
+  client->update("/a/b", "v", 5, {});
+  client->update("/a/b", "", 0, {});
+  ASSERT_TRUE(eventually([&] { return frames.receive(collector_); }));
+  EXPECT_THAT(texts_of(frames.bytes()), ElementsAre("/a/b", std::string(8, '\0'), SizeIs(16), "ttl=5\n", "v"));
+  ASSERT_TRUE(eventually([&] { return frames.receive(collector_); }));
+  EXPECT_THAT(texts_of(frames.bytes()), ElementsAre("/a/b", std::string(8, '\0'), SizeIs(16), "", ""));
+}
+
+TEST_F(ByHand, HoldsABoundedPartOfWhatIsPublishedMeanwhileAndLosesNone) {
+  const auto client = connect();
+  await_subscriber();
+  const std::string large(4'000'000, 'v');
+  for (uint64_t i = 1; i <= 30; ++i) publish({.key = "k", .sequence = i, .value = large});
+  answer(0, {});
+  ASSERT_TRUE(client->wait_for(30, kDeadline_ns));
+  EXPECT_EQ(client->state().holes, 0u);
+}
+
 TEST_F(ByHand, AnUpdateIsSentAgainUntilItsUuidComesBack) {
   const auto client = connect();
   await_subscriber();
@@ -435,6 +548,23 @@ TEST_F(ByHand, AnUpdateIsSentAgainUntilItsUuidComesBack) {
   EXPECT_EQ(uuid_, uuid);
   EXPECT_FALSE(done);
   publish({.key = "a", .sequence = 11, .uuid = uuid, .value = "1"});
+  EXPECT_TRUE(eventually([&] { return done.load(); }));
+}
+
+TEST_F(ByHand, AnUpdateIsNotConfirmedBeforeTheClientHasIt) {
+  const auto client = connect();
+  await_subscriber();
+  answer(10, {});
+  std::atomic<bool> done{false};
+  client->update("a", "1", 0, [&](const core::Status&) { done = true; });
+  EXPECT_EQ(receive_update(), "a=1");
+  publish({.key = kHeartbeat, .uuid = uuid_, .properties = "done=12\n"});
+  publish({.key = "b", .sequence = 11, .value = "1"});
+  ASSERT_TRUE(client->wait_for(11, kDeadline_ns));
+  EXPECT_FALSE(done);
+  publish({.key = "a", .sequence = 12, .value = "1"});
+  ASSERT_TRUE(client->wait_for(12, kDeadline_ns));
+  publish({.key = kHeartbeat, .uuid = uuid_, .properties = "done=12\n"});
   EXPECT_TRUE(eventually([&] { return done.load(); }));
 }
 
@@ -457,6 +587,9 @@ TEST_F(ByHand, ToleratesWhatOtherImplementationsSayAndCountsWhatNobodyShould) {
   ASSERT_TRUE(client->wait_synced(kDeadline_ns));
   publisher_.send(zmq::str_buffer("HUGZ"), zmq::send_flags::none);
   publisher_.send(zmq::str_buffer(""), zmq::send_flags::none);
+  publisher_.send(zmq::str_buffer("a"), zmq::send_flags::sndmore);  // as the chapter's first models
+  publisher_.send(frame_of(uint64_t{11}), zmq::send_flags::sndmore);
+  publisher_.send(zmq::str_buffer("v"), zmq::send_flags::none);
   publish({.key = kEnd, .sequence = 99});
   publish({.key = kHeartbeat, .sequence = 10});
   publish({.key = "a",
@@ -466,7 +599,7 @@ TEST_F(ByHand, ToleratesWhatOtherImplementationsSayAndCountsWhatNobodyShould) {
            .value = "1"});
   ASSERT_TRUE(client->wait_for(11, kDeadline_ns));
   EXPECT_EQ(client->get("a"), "1");
-  EXPECT_EQ(client->state().malformed, 2u);
+  EXPECT_EQ(client->state().malformed, 3u);
   EXPECT_EQ(client->state().holes, 0u);
 }
 

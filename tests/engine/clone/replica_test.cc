@@ -18,8 +18,8 @@ Replica joined(const std::string& subtree = {}, std::optional<uint64_t> stop_at 
   return replica;
 }
 
-Step heartbeat(Replica& replica, std::string_view instance, uint64_t last) {
-  const std::string properties = fmt::format("instance={}\nlast={}\n", instance, last);
+Step heartbeat(Replica& replica, std::string_view instance, uint64_t last, std::string_view more = {}) {
+  const std::string properties = fmt::format("instance={}\nlast={}\n{}", instance, last, more);
   return replica.on_published({.key = kHeartbeat, .properties = properties});
 }
 
@@ -56,9 +56,53 @@ TEST(Replica, OfASubtreeSeesAHoleByThePreviousUpdateInIt) {
             Step::kHole);
 }
 
+TEST(Replica, OfASubtreeSeesAHoleWhereTheUpdateBeforeIsNoLongerTold) {
+  Replica replica = joined("/a/");
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 11, .value = "x"}), Step::kApplied);
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 20, .properties = "previous.3=11\n", .value = "x"}),
+            Step::kApplied);
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 30, .value = "y"}), Step::kHole);
+  replica.expect_snapshot();
+  replica.finish({.key = kEnd, .sequence = 30});
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 31, .value = "z"}), Step::kApplied);
+}
+
+TEST(Replica, KnowsASnapshotOfTheVeryStateThatItHas) {
+  Replica replica;
+  replica.expect_snapshot();
+  replica.finish({.key = kEnd, .sequence = 10, .properties = "instance=a\n"});
+  replica.forget_server();
+  EXPECT_TRUE(replica.has_state_of({.key = kEnd, .sequence = 10, .properties = "instance=a\n"}));
+  EXPECT_FALSE(replica.has_state_of({.key = kEnd, .sequence = 11, .properties = "instance=a\n"}));
+  EXPECT_FALSE(replica.has_state_of({.key = kEnd, .sequence = 10, .properties = "instance=b\n"}));
+}
+
+TEST(Replica, OfASubtreeSeesInAHeartbeatThatItHasMissedTheLastUpdate) {
+  Replica replica = joined("/a/");
+  EXPECT_EQ(heartbeat(replica, "a", 12, "last./a/=10\nlast./b/=12\nsince=0\n"), Step::kNothing);
+  EXPECT_EQ(replica.sequence(), 12u);
+  EXPECT_EQ(heartbeat(replica, "a", 14, "last./b/=14\nlast./a/=13\nsince=0\n"), Step::kHole);
+  EXPECT_EQ(replica.sequence(), 12u);
+}
+
+TEST(Replica, OfASubtreeGoesNoFurtherThanAHeartbeatTellsOfIt) {
+  Replica replica = joined("/a/");
+  EXPECT_EQ(heartbeat(replica, "a", 12), Step::kNothing);
+  EXPECT_EQ(heartbeat(replica, "a", 12, "last./b/=12\nsince=11\n"), Step::kNothing);
+  EXPECT_EQ(replica.sequence(), 10u);
+  EXPECT_EQ(heartbeat(replica, "a", 12, "last./b/=12\nsince=10\n"), Step::kNothing);
+  EXPECT_EQ(replica.sequence(), 12u);
+}
+
+TEST(Replica, OfASubtreeTrustsAServerThatTellsNothingOfSubtrees) {
+  Replica replica = joined("/a/");
+  EXPECT_EQ(replica.on_published({.key = kHeartbeat, .sequence = 25}), Step::kNothing);
+  EXPECT_EQ(replica.sequence(), 25u);
+}
+
 TEST(Replica, OfASubtreeFollowsTheHeartbeatsSequence) {
   Replica replica = joined("/a/");
-  EXPECT_EQ(heartbeat(replica, "a", 25), Step::kNothing);
+  EXPECT_EQ(heartbeat(replica, "a", 25, "since=0\n"), Step::kNothing);
   EXPECT_EQ(replica.sequence(), 25u);
   EXPECT_EQ(replica.on_published({.key = "HUGZ2", .sequence = 26, .properties = "instance=a\n", .value = "not ours"}),
             Step::kNothing);

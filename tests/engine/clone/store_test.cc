@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 
 #include "engine/core/durations.h"
 
@@ -60,6 +61,17 @@ TEST(Store, TellsUuidsApartThatHaveTheSameHash) {
   EXPECT_EQ(store.sequence_of("0123456701234567"), 1u);
   EXPECT_EQ(store.sequence_of("abcdefghabcdefgh"), 3u);
   EXPECT_EQ(store.sequence_of("ABCDEFGHABCDEFGH"), 5u);
+}
+
+TEST(Store, NobodyCanChooseUuidsThatAllHaveTheSameHash) {
+  std::set<size_t> chains;
+  std::string uuid(kUuidBytes, '\0');
+  for (uint64_t i = 1; i <= 1'000; ++i) {
+    std::memcpy(uuid.data(), &i, sizeof i);
+    std::memcpy(uuid.data() + sizeof i, &i, sizeof i);
+    chains.insert(RecentUuids::chain_of(uuid));
+  }
+  EXPECT_GT(chains.size(), 900u);
 }
 
 TEST(Store, LimitsHaveAnswersOfTheirOwn) {
