@@ -11,6 +11,10 @@ namespace tapedeck::clone {
 
 class Frames {
  public:
+  Frames() = default;
+  Frames(const Frames&) = delete;  // bytes_ points into frames_
+  Frames& operator=(const Frames&) = delete;
+
   // False if there is none.
   [[nodiscard]] bool receive(zmq::socket_t& socket);
 

@@ -15,9 +15,9 @@ constexpr size_t kUuidBytesMax = 64;
 constexpr char kSeparator = '/';
 
 template <class T>
-std::optional<T> whole_number(std::string_view text, int base = 10) {
+std::optional<T> whole_number(std::string_view text) {
   T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -67,12 +67,6 @@ std::array<std::byte, 8> encode_sequence(uint64_t sequence) {
   return bytes;
 }
 
-std::array<std::string, kFrames> encode(const Message& message) {
-  const auto sequence = encode_sequence(message.sequence);
-  return {std::string(message.key), std::string(core::as_text(sequence)), std::string(message.uuid),
-          std::string(message.properties), std::string(message.value)};
-}
-
 bool is_command(std::string_view text) { return text == kRequest || text == kEnd || text == kHeartbeat; }
 
 bool is_key(std::string_view text) {
@@ -100,9 +94,9 @@ std::optional<std::string_view> property(std::string_view properties, std::strin
   return std::nullopt;
 }
 
-std::optional<uint64_t> integer_property(std::string_view properties, std::string_view name, int base) {
+std::optional<uint64_t> integer_property(std::string_view properties, std::string_view name) {
   const auto text = property(properties, name);
-  return text ? whole_number<uint64_t>(*text, base) : std::nullopt;
+  return text ? whole_number<uint64_t>(*text) : std::nullopt;
 }
 
 Fault ttl_of(std::string_view properties, int64_t& ttl_s) {

@@ -19,6 +19,7 @@ inline constexpr std::string_view kHeartbeat = "HUGZ";
 inline constexpr size_t kFrames = 5;
 inline constexpr size_t kUuidBytes = 16;
 inline constexpr size_t kKeyBytesMax = 1024;
+inline constexpr size_t kValueBytesMax = 64 * 1024 * 1024;         // whatever a server is told to take
 inline constexpr size_t kPropertiesBytesMax = 4096;                // of a KVSET
 inline constexpr size_t kPublishedPropertiesBytesMax = 64 * 1024;  // with those that a server adds
 inline constexpr int64_t kTtlMax_s = 10LL * 365 * 24 * 3600;
@@ -44,7 +45,6 @@ inline constexpr size_t kFaults = 7;
 
 // As frames; the sequence comes as its eight bytes.
 [[nodiscard]] std::array<std::byte, 8> encode_sequence(uint64_t sequence);
-[[nodiscard]] std::array<std::string, kFrames> encode(const Message& message);
 
 // 1 to kKeyBytesMax bytes, no NUL, and none of the commands' names.
 [[nodiscard]] bool is_key(std::string_view text);
@@ -55,8 +55,7 @@ inline constexpr size_t kFaults = 7;
 [[nodiscard]] std::string_view subtree_of(std::string_view key);
 
 [[nodiscard]] std::optional<std::string_view> property(std::string_view properties, std::string_view name);
-[[nodiscard]] std::optional<uint64_t> integer_property(std::string_view properties, std::string_view name,
-                                                       int base = 10);
+[[nodiscard]] std::optional<uint64_t> integer_property(std::string_view properties, std::string_view name);
 // How long a KVSET's key lives, in seconds: 0 where it has no ttl, or one of 0, which is for ever. Fault where it is no
 // whole number of 0 to kTtlMax_s.
 [[nodiscard]] Fault ttl_of(std::string_view properties, int64_t& ttl_s);

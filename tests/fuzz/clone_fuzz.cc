@@ -3,6 +3,7 @@
 #include "engine/clone/replica.h"
 #include "engine/clone/store.h"
 #include "engine/clone/subtrees.h"
+#include "tests/engine/clone/messages.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace tapedeck::fuzz {

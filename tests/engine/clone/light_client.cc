@@ -10,6 +10,7 @@
 
 #include "engine/clone/table.h"
 #include "engine/core/status.h"
+#include "tests/engine/clone/messages.h"
 
 namespace tapedeck::clone {
 namespace {

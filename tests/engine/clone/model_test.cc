@@ -14,6 +14,7 @@
 #include "engine/clone/store.h"
 #include "engine/clone/subtrees.h"
 #include "engine/core/durations.h"
+#include "tests/engine/clone/messages.h"
 
 namespace tapedeck::clone {
 namespace {
