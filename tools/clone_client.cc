@@ -94,8 +94,8 @@ core::Result<ExitCode> list(ClientCommand options) {
 
 core::Result<ExitCode> digest(ClientCommand options) {
   TD_ASSIGN(const auto client, join(options));
-  const clone::ClientState state = client->state();
-  const std::string text = clone::format_digest(client->digest());
+  const clone::StateDigest state = client->digest();
+  const std::string text = clone::format_digest(state.digest);
   if (options.json) {
     fmt::print("{}\n", Json{{"digest", text}, {"keys", state.keys}, {"sequence", state.sequence}}.dump());
   } else {

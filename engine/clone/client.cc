@@ -16,7 +16,8 @@ constexpr int64_t kBackOff_ns = 10 * core::kMillisecond_ns;
 constexpr int64_t kBackOffMax_ns = 2'000 * core::kMillisecond_ns;
 constexpr int64_t kPatience = 6;  // times the silence, with a server that lives but gives no snapshot
 constexpr int kReceivedATurn = 1'000;
-constexpr size_t kHeldMax = 200'000;  // beyond that they wait at the socket
+constexpr size_t kHeldMax = 200'000;                // updates, and
+constexpr size_t kHeldBytesMax = 64 * 1024 * 1024;  // beyond that they wait at the socket
 
 }  // namespace
 
@@ -69,9 +70,9 @@ void Client::for_each(std::string_view subtree, const std::function<void(const E
   for (const EntryPointer& entry : entries) visit(*entry);
 }
 
-uint64_t Client::digest() const {
+StateDigest Client::digest() const {
   const std::lock_guard lock(mutex_);
-  return digest_of(replica_.table());
+  return {.digest = digest_of(replica_.table()), .sequence = replica_.sequence(), .keys = replica_.table().size()};
 }
 
 ClientState Client::state() const {
@@ -92,6 +93,10 @@ core::Status Client::check(std::string_view key, std::string_view value, int64_t
   if (!key.starts_with(options_.subtree)) {
     return core::fail_with(ExitCode::kUsage, "key '{}' is not in {}, which is all that this client follows", key,
                            options_.subtree);
+  }
+  if (value.size() > kValueBytesMax) {
+    return core::fail_with(ExitCode::kUsage, "the value of '{}' has {} bytes, and no server takes more than {}", key,
+                           value.size(), kValueBytesMax);
   }
   if (ttl_s < 0 || ttl_s > kTtlMax_s || (ttl_s > 0 && value.empty())) {
     return core::fail_with(ExitCode::kUsage, "bad ttl {}: expected 1 to {} seconds, and with a value", ttl_s,
@@ -202,7 +207,7 @@ void Client::run() {
 }
 
 void Client::wait() {
-  const bool reads_updates = phase_ != Phase::kFetching || held_.size() < kHeldMax;
+  const bool reads_updates = phase_ != Phase::kFetching || may_hold_more();
   std::array<zmq::pollitem_t, 4> items = {
       {{nullptr, wake_fd_, ZMQ_POLLIN, 0},
        {link_->updates().handle(), 0, static_cast<short>(reads_updates ? ZMQ_POLLIN : 0), 0},
@@ -245,11 +250,12 @@ void Client::take_published() {
     busy_ = true;
     on_published(frames);
   }
-  while (phase_ == Phase::kFetching && held_.size() < kHeldMax) {
+  while (phase_ == Phase::kFetching && may_hold_more()) {
     if (!held_.emplace_back().receive(link_->updates())) {
       held_.pop_back();
       return;
     }
+    for (const core::Bytes frame : held_.back().bytes()) held_bytes_ += frame.size();
     heard_ns_ = now_ns_;
   }
 }
@@ -393,8 +399,11 @@ void Client::on_snapshot_end(const Message& end) {
   release_held();
 }
 
+bool Client::may_hold_more() const { return held_.size() < kHeldMax && held_bytes_ < kHeldBytesMax; }
+
 void Client::release_held() {
   const std::deque<Frames> held = std::exchange(held_, {});
+  held_bytes_ = 0;
   for (const Frames& frames : held) on_published(frames);
 }
 
@@ -432,6 +441,7 @@ core::Status Client::connect_link() {
   phase_ = Phase::kSubscribing;
   heard_ns_ = clock_.monotonic_ns();
   held_.clear();
+  held_bytes_ = 0;
   pending_.start_over();
   value_bytes_max_ = SIZE_MAX;
   asked_ns_ = 0;

@@ -52,6 +52,13 @@ struct ClientState {
   std::string failure;  // why it stopped; empty while it goes on
 };
 
+struct StateDigest {
+  uint64_t digest = 0;  // docs/clone-protocol.md, "Digest"
+  uint64_t sequence = 0;
+  uint64_t keys = 0;
+  friend bool operator==(const StateDigest&, const StateDigest&) = default;
+};
+
 class Client {
  public:
   using OnChange = std::function<void(const Change&)>;
@@ -66,20 +73,25 @@ class Client {
   [[nodiscard]] std::optional<std::string> get(std::string_view key) const;
   // In order, as they are at one moment.
   void for_each(std::string_view subtree, const std::function<void(const Entry&)>& visit) const;
-  [[nodiscard]] uint64_t digest() const;
+  // Of one moment, with the sequence of the same moment. Costs a pass over the table, during which no update is
+  // applied.
+  [[nodiscard]] StateDigest digest() const;
   [[nodiscard]] ClientState state() const;
 
-  // Returns when the server has published it, to this client too. With a ttl the key goes after so many seconds.
+  // Returns when the server has published it and get() has it, or a later update of the same key; fails after
+  // `timeout_ns`, though it may still come to pass. With a ttl the key goes after so many seconds; 0 is for ever.
   core::Status set(std::string_view key, std::string_view value, int64_t ttl_s = 0);
   core::Status erase(std::string_view key);
-  // Does not wait: `done` is called when set() or, for an empty value, erase() would return.
+  // The same without waiting; an empty value erases. `done`, which may be empty, is called once, on the client's
+  // thread.
   void update(std::string_view key, std::string_view value, int64_t ttl_s, Pending::Done done);
 
-  // Calls back for every key that is there, and for every change from then on.
+  // Calls back for every key that this client has by now, and for every change from then on, for as long as it lives.
   void watch(std::string_view subtree, OnChange on_change);
 
   [[nodiscard]] core::Status wait_synced(int64_t timeout_ns) const;
-  // Until all updates up to `sequence` are in. Fails where stop_at lies before it or the client had to stop.
+  // Until all updates up to `sequence` are in, as far as the server tells (docs/clone-protocol.md, `since`). Fails
+  // after the time-out, where stop_at lies before `sequence`, and where the client had to stop.
   [[nodiscard]] core::Status wait_for(uint64_t sequence, int64_t timeout_ns) const;
 
  private:
@@ -113,6 +125,7 @@ class Client {
   void take_snapshot();
   void on_snapshot(const Message& message);
   void on_snapshot_end(const Message& end);
+  [[nodiscard]] bool may_hold_more() const;
   void release_held();
   void on_hole(const Message& message);
   void on_other_server(const Message& message);
@@ -151,6 +164,7 @@ class Client {
   Pending::Updates taken_;  // of updates_; empty between two turns
   std::vector<Watcher> watchers_;
   std::deque<Frames> held_;  // published while a snapshot is under way
+  size_t held_bytes_ = 0;
   int64_t now_ns_ = 0;       // of this turn
   int64_t heard_ns_ = 0;     // of anything from the server
   int64_t asked_ns_ = 0;     // this server first, for the snapshot that it has not given; 0: none

@@ -13,6 +13,7 @@ constexpr int kReconnectMax_ms = 1'000;
 core::Result<zmq::socket_t> make_socket(zmq::context_t& context, zmq::socket_type type) {
   TD_ASSIGN(zmq::socket_t socket, transport::make_socket(context, type));
   socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(kValueBytesMax));
   socket.set(zmq::sockopt::reconnect_ivl, kReconnect_ms);
   socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMax_ms);
   return socket;

@@ -38,7 +38,8 @@ class Replica {
   [[nodiscard]] const Table& table() const { return table_; }
   [[nodiscard]] const std::string& subtree() const { return subtree_; }
   [[nodiscard]] bool synced() const { return synced_; }
-  // All updates up to here are in the table.
+  // While synced, all updates of the subtree up to here are in the table; with a server that does not tell of subtrees,
+  // the last ones may be missing.
   [[nodiscard]] uint64_t sequence() const { return sequence_; }
   // Has the state of `stop_at`, or never will for it came too late.
   [[nodiscard]] bool stopped() const { return synced_ && stop_at_ && sequence_ == *stop_at_; }

@@ -78,6 +78,10 @@ core::Result<Server::Sockets> Server::open(zmq::context_t& context, const Server
 }
 
 core::Result<std::unique_ptr<Server>> Server::bind(const ServerOptions& options, const core::Clock& clock) {
+  if (options.limits.value_bytes_max > kValueBytesMax) {
+    return core::fail_with(core::ExitCode::kUsage, "values of {} bytes are too long: clients take {} at most",
+                           options.limits.value_bytes_max, kValueBytesMax);
+  }
   auto context = std::make_unique<zmq::context_t>(kIoThreads);
   TD_ASSIGN(Sockets sockets, open(*context, options));
   return std::unique_ptr<Server>(new Server(options, clock, std::move(context), std::move(sockets)));

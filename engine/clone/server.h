@@ -44,7 +44,7 @@ class Server {
   void run(const core::StopFlag& stop);
 
   [[nodiscard]] uint16_t port() const { return port_; }
-  // After run(), or before.
+  // Not while run() is under way on another thread.
   [[nodiscard]] ServerCounters counters() const;
   [[nodiscard]] const Store& store() const { return store_; }
 

@@ -15,8 +15,8 @@ namespace tapedeck::clone {
 
 struct Limits {
   size_t keys_max = 10'000'000;
-  size_t value_bytes_max = size_t{1} << 20;
-  size_t clients_max = 20'000;  // that wait for a snapshot at the same time
+  size_t value_bytes_max = size_t{1} << 20;  // kValueBytesMax at most
+  size_t clients_max = 20'000;               // that wait for a snapshot at the same time
 };
 
 class Store {

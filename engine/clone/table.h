@@ -61,8 +61,8 @@ class Table {
   size_t size_ = 0;
 };
 
-// The sum over all keys of what each contributes; the same for two tables exactly if their keys and values are,
-// whatever their history. See docs/clone-protocol.md, "Digest".
+// The sum over all keys of what each contributes: the same for two tables with the same keys and values, whatever their
+// history, and by accident only in one of billions of others. See docs/clone-protocol.md, "Digest".
 [[nodiscard]] uint64_t digest_of(std::string_view key, std::string_view value);
 [[nodiscard]] uint64_t digest_of(const Table& table);
 [[nodiscard]] std::string format_digest(uint64_t digest);  // 16 hex digits

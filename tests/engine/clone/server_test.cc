@@ -21,5 +21,10 @@ TEST(Server, TheLastOfItsThreePortsMayBeTheLastThereIs) {
   EXPECT_THAT(refusal_at(65'535), HasSubstr("leaves no room"));
 }
 
+TEST(Server, TakesNoLongerValuesThanItsClients) {
+  EXPECT_TRUE(Server::bind({.limits = {.value_bytes_max = kValueBytesMax}}));
+  EXPECT_EQ(Server::bind({.limits = {.value_bytes_max = kValueBytesMax + 1}}).error().code, core::ExitCode::kUsage);
+}
+
 }  // namespace
 }  // namespace tapedeck::clone
