@@ -114,6 +114,7 @@ class Commands(Served):
     def test_wrong_use_is_told_apart_from_failure(self):
         self.clone("set", "HUGZ", "1", expect=2)
         self.clone("set", "k", "1", "--ttl", -1, expect=2)
+        self.clone("set", "k", "1", "--ttl", 0, expect=2)
         self.clone("list", "a", expect=2)
         self.assertEqual(run("clone", "get", "--server", 1, "--timeout", "100ms", "k").returncode, 1)
         self.assertEqual(run("clone", "serve", "--port", self.port).returncode, 1)
@@ -154,6 +155,19 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(chp.properties_of(expiry[3]).keys(), {"instance"})
         self.assertEqual(python.table, {})
 
+    def test_a_ttl_of_zero_is_none(self):
+        python = self.python_client()
+        python.set(b"stays", b"v", b"ttl=0\n")
+        python.set(b"goes", b"v", b"ttl=1\n")
+        python.poll_until(lambda frames: number(frames) == 3)
+        self.assertEqual(python.table, {b"stays": b"v"})
+
+    def test_a_ttl_that_is_none_is_refused(self):
+        python = self.python_client()
+        uuid = python.set(b"k", b"v", b"ttl=-1\n")
+        answer = python.poll_until(lambda frames: frames[0] == b"HUGZ" and frames[2] == uuid)
+        self.assertEqual(chp.properties_of(answer[3])["refused"], "ttl")
+
     def test_a_repetition_is_told_where_it_was_published(self):
         python = self.python_client()
         uuid = python.set(b"k", b"1")
@@ -188,9 +202,10 @@ class OurServerWithTheirClients(Served):
     def test_malformed_messages_are_dropped_and_counted(self):
         python = self.python_client()
         zero, uuid = bytes(8), os.urandom(16)
-        bad = [[b"k"], [b"k", zero, uuid, b""], [b"k", zero, uuid, b"", b"v", b"more"], [b"k"] * 500,
+        bad = [[b"k"], [b"k", zero, b"v"], [b"k", zero, uuid, b""], [b"k", zero, uuid, b"", b"v", b"more"], [b"k"] * 500,
                [b"k", b"1234", uuid, b"", b"v"], [b"k", zero * 2, uuid, b"", b"v"], [b"k", zero, bytes(100), b"", b"v"],
                [b"", zero, uuid, b"", b"v"], [b"HUGZ", zero, uuid, b"", b"v"], [b"KTHXBAI", zero, uuid, b"", b"v"],
+               [b"ICANHAZ?", zero, uuid, b"", b"v"],
                [b"k" * 2000, zero, uuid, b"", b"v"], [b"a\0b", zero, uuid, b"", b"v"], [b"k", zero, uuid, b"ttl", b"v"],
                [b"k", zero, uuid, b"a=%s\n" % (b"x" * 4094), b"v"]]
         bad += [[b"k", zero, os.urandom(16), b"ttl=%s\n" % ttl, b"v"] for ttl in (b"-1", b"x", b"1.5", b"9" * 30, b"")]
@@ -206,7 +221,7 @@ class OurServerWithTheirClients(Served):
         self.assertEqual(python.receive(dealer)[0], b"good")
         counters = self.end()
         self.assertEqual(counters["malformed"],
-                         {"frames": 4, "sequence": 2, "uuid": 1, "key": 5, "properties": 2, "ttl": 5})
+                         {"frames": 5, "sequence": 2, "uuid": 1, "key": 6, "properties": 2, "ttl": 5})
         self.assertEqual(counters["snapshots"]["malformed"], 5)
 
     def test_a_client_that_asks_in_a_loop_waits_its_turn(self):
@@ -329,6 +344,17 @@ class Backlog(Served):
                 python.set(b"k", b"end")
         self.assertEqual(seen[0], 1)
         self.assertLess(len(seen), seen[-1])
+
+
+class AtAnAddress(Served):
+    options = ["--bind", "127.0.0.2"]
+
+    def test_it_serves_there(self):
+        self.assertIn("serving on 127.0.0.2:", self.server.err)
+        self.assertEqual(run("clone", "list", "--server", f"127.0.0.2:{self.port}").returncode, 0)
+
+    def test_an_address_of_no_interface_is_a_failure(self):
+        self.assertEqual(run("clone", "serve", "--bind", "192.0.2.1").returncode, 1)
 
 
 class TheirServerWithOurClients(unittest.TestCase):

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // What a watcher was told, as text.
 class Diary {
@@ -215,6 +216,26 @@ TEST(Client, JoinsUnderAStreamOfUpdatesLoseNothing) {
   }
 }
 
+TEST(Client, ADigestIsThatOfItsSequence) {
+  constexpr uint64_t kUpdates = 20'000;
+  const RunningServer server;
+  std::map<uint64_t, uint64_t> expected;  // of the client's thread, until it has no more updates
+  uint64_t digest = 0;
+  const auto client = join(server.address());
+  client->watch("", [&](const Change& change) {
+    digest += digest_of(change.key, change.value);
+    expected[change.sequence] = digest;
+  });
+  for (uint64_t i = 0; i < kUpdates; ++i) client->update(fmt::format("k{}", i), "v", 0, {});
+  std::vector<StateDigest> seen;
+  while (seen.empty() || seen.back().sequence < kUpdates) seen.push_back(client->digest());
+  ASSERT_TRUE(client->set("last", "v"));
+  for (const StateDigest& state : seen) {
+    ASSERT_EQ(state.digest, expected[state.sequence]) << "at " << state.sequence;
+    ASSERT_EQ(state.keys, state.sequence);
+  }
+}
+
 TEST(Client, AGroupTakesItsStateAtOneSequence) {
   const RunningServer server;
   const auto writer = join(server.address());
@@ -303,6 +324,12 @@ TEST(Client, GivesUpAnUpdateThatNobodyConfirms) {
   const auto client = connect_to("1", {.timeout_ns = 100 * kMillisecond_ns});
   EXPECT_THAT(client->set("a", "1").error().message, HasSubstr("no server has confirmed"));
   EXPECT_FALSE(client->wait_synced(1));
+}
+
+std::vector<std::string> texts_of(std::span<const core::Bytes> frames) {
+  std::vector<std::string> texts;
+  for (const core::Bytes frame : frames) texts.emplace_back(core::as_text(frame));
+  return texts;
 }
 
 // A server made by hand, to say what no server should.
@@ -472,6 +499,43 @@ TEST_F(ByHand, AServerThatDiesInMidSnapshotIsAskedAgain) {
   EXPECT_EQ(client->get("a"), std::nullopt);
 }
 
+TEST_F(ByHand, ASnapshotThatStallsIsAskedForAgainThoughTheServerLives) {
+  const auto client = connect({.silence_ns = 300 * kMillisecond_ns});
+  await_subscriber();
+  answer(10, {"a", "b"}, false);
+  ASSERT_TRUE(eventually([&] {
+    publish({.key = kHeartbeat});
+    return (router_.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
+  }));
+  answer(10, {"b"});
+  ASSERT_TRUE(client->wait_synced(kDeadline_ns));
+  EXPECT_EQ(client->get("a"), std::nullopt);
+}
+
+TEST_F(ByHand, ItsFramesAreAsTheProtocolPageHasThem) {
+  const auto client = connect({.subtree = "/a/"});
+  await_subscriber();
+  Frames frames;
+  ASSERT_TRUE(eventually([&] { return frames.receive(router_); }));
+  EXPECT_THAT(texts_of(frames.bytes(1)), ElementsAre("ICANHAZ?", "/a/"));
+  client->update("/a/b", "v", 5, {});
+  client->update("/a/b", "", 0, {});
+  ASSERT_TRUE(eventually([&] { return frames.receive(collector_); }));
+  EXPECT_THAT(texts_of(frames.bytes()), ElementsAre("/a/b", std::string(8, '\0'), SizeIs(16), "ttl=5\n", "v"));
+  ASSERT_TRUE(eventually([&] { return frames.receive(collector_); }));
+  EXPECT_THAT(texts_of(frames.bytes()), ElementsAre("/a/b", std::string(8, '\0'), SizeIs(16), "", ""));
+}
+
+TEST_F(ByHand, HoldsABoundedPartOfWhatIsPublishedMeanwhileAndLosesNone) {
+  const auto client = connect();
+  await_subscriber();
+  const std::string large(4'000'000, 'v');
+  for (uint64_t i = 1; i <= 30; ++i) publish({.key = "k", .sequence = i, .value = large});
+  answer(0, {});
+  ASSERT_TRUE(client->wait_for(30, kDeadline_ns));
+  EXPECT_EQ(client->state().holes, 0u);
+}
+
 TEST_F(ByHand, AnUpdateIsSentAgainUntilItsUuidComesBack) {
   const auto client = connect();
   await_subscriber();
@@ -523,6 +587,9 @@ TEST_F(ByHand, ToleratesWhatOtherImplementationsSayAndCountsWhatNobodyShould) {
   ASSERT_TRUE(client->wait_synced(kDeadline_ns));
   publisher_.send(zmq::str_buffer("HUGZ"), zmq::send_flags::none);
   publisher_.send(zmq::str_buffer(""), zmq::send_flags::none);
+  publisher_.send(zmq::str_buffer("a"), zmq::send_flags::sndmore);  // as the chapter's first models
+  publisher_.send(frame_of(uint64_t{11}), zmq::send_flags::sndmore);
+  publisher_.send(zmq::str_buffer("v"), zmq::send_flags::none);
   publish({.key = kEnd, .sequence = 99});
   publish({.key = kHeartbeat, .sequence = 10});
   publish({.key = "a",
@@ -532,7 +599,7 @@ TEST_F(ByHand, ToleratesWhatOtherImplementationsSayAndCountsWhatNobodyShould) {
            .value = "1"});
   ASSERT_TRUE(client->wait_for(11, kDeadline_ns));
   EXPECT_EQ(client->get("a"), "1");
-  EXPECT_EQ(client->state().malformed, 2u);
+  EXPECT_EQ(client->state().malformed, 3u);
   EXPECT_EQ(client->state().holes, 0u);
 }
 
