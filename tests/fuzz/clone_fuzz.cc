@@ -34,6 +34,8 @@ class Server {
     TD_CHECK(store_.table().size() <= kKeysMax);
     static_cast<void>(subtrees_.note(message.key, store_.sequence()));
     subtrees_.add(message.value, store_.sequence());
+    const std::string summary = subtrees_.summary();
+    round_trip({.key = clone::kHeartbeat, .properties = summary});
   }
 
  private:

@@ -130,7 +130,7 @@ void LightClient::close() {
   dealer_.close();
   held_.clear();
   parts_.clear();
-  digest_ = sequence_ = 0;
+  digest_ = sequence_ = published_ = 0;
   synced_ = failed_ = false;
 }
 
@@ -147,6 +147,7 @@ void LightClient::progress(int fd, const std::function<void(const Message&)>& on
   if (fd == sub_.fd()) {
     const bool alive = sub_.progress([&](std::span<const core::Bytes> frames) {
       if (decode(frames, message) != Fault::kNone) failed_ = true;
+      ++published_;
       if (!synced_ && dealer_.fd() < 0) {
         dealer_.open(port_, "DEALER", zmtp_frame(kRequest, true) + zmtp_frame("", false));
       }

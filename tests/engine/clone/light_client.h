@@ -60,6 +60,7 @@ class LightClient {
   [[nodiscard]] bool synced() const { return synced_; }
   [[nodiscard]] bool failed() const { return failed_; }  // a hole, or a connection lost
   [[nodiscard]] uint64_t sequence() const { return sequence_; }
+  [[nodiscard]] uint64_t published() const { return published_; }  // messages, heartbeats too, since open()
   [[nodiscard]] uint64_t digest() const { return digest_; }
 
  private:
@@ -74,6 +75,7 @@ class LightClient {
   std::vector<uint64_t> parts_;                         // of the digest, by number of the key
   uint64_t digest_ = 0;
   uint64_t sequence_ = 0;
+  uint64_t published_ = 0;
   bool synced_ = false;
   bool failed_ = false;
 };

@@ -45,6 +45,7 @@ class Storm {
     }
     return {{"joins", joins_},
             {"failed", failed_},
+            {"deliveries_until_joined", deliveries_},
             {"joined_after_s", static_cast<double>(joined_ns_ - start_ns_) / 1e9},
             {"join_p50_ms", static_cast<double>(join_.quantile(0.5)) / 1e6},
             {"join_p99_ms", static_cast<double>(join_.quantile(0.99)) / 1e6},
@@ -115,6 +116,7 @@ class Storm {
     join_.record(static_cast<uint64_t>(now_ns() - slot.opened_ns));
     if (++joins_ != slots_.size()) return;
     joined_ns_ = now_ns();
+    for (const Slot& each : slots_) deliveries_ += each.client->published();
     fmt::print("joined\n");
     static_cast<void>(std::fflush(stdout));
   }
@@ -137,6 +139,7 @@ class Storm {
   uint64_t failed_ = 0;
   int64_t start_ns_ = 0;
   int64_t joined_ns_ = 0;
+  uint64_t deliveries_ = 0;  // of what was published, until all of this process had joined
   core::Histogram join_;
   core::Histogram delay_;                                   // from set to client, of those that are synced
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> ends_;  // by sequence and digest
