@@ -60,7 +60,7 @@ class Pending {
   void drop_finished();
   bool refuse_too_long(size_t index, size_t value_bytes_max);
   template <class Send>
-  bool send_lost(int64_t now_ns, Send&& send);
+  bool send_lost(int64_t now_ns, size_t value_bytes_max, Send&& send);
   template <class Send>
   bool send_one(size_t index, int64_t now_ns, Send&& send);
 
@@ -91,12 +91,12 @@ bool Pending::send_one(size_t index, int64_t now_ns, Send&& send) {
 }
 
 template <class Send>
-bool Pending::send_lost(int64_t now_ns, Send&& send) {
+bool Pending::send_lost(int64_t now_ns, size_t value_bytes_max, Send&& send) {
   bool marked = false;
   for (size_t i = 0; i < unsent_; ++i) {
     if (updates_[i].over || !is_lost(updates_[i], now_ns)) continue;
     if (!std::exchange(marked, true)) mark_superseded();
-    if (!send_one(i, now_ns, send)) return false;
+    if (!refuse_too_long(i, value_bytes_max) && !send_one(i, now_ns, send)) return false;
   }
   return true;
 }
@@ -105,7 +105,7 @@ template <class Send>
 void Pending::send(int64_t now_ns, size_t value_bytes_max, Send&& send) {
   if (now_ns >= next_resend_ns_) {
     next_resend_ns_ = now_ns + kResend_ns / 4;
-    if (!send_lost(now_ns, send)) return;
+    if (!send_lost(now_ns, value_bytes_max, send)) return;
   }
   for (; unsent_ < updates_.size(); ++unsent_) {
     if (!refuse_too_long(unsent_, value_bytes_max) && !send_one(unsent_, now_ns, send)) break;

@@ -25,7 +25,6 @@ void Replica::expect_snapshot() {
 
 void Replica::forget_server() {
   expect_snapshot();
-  tells_previous_ = false;
   instance_.clear();
   published_ = 0;
 }
@@ -40,9 +39,9 @@ void Replica::finish(const Message& end) {
   if (const std::string_view instance = instance_of(end); !instance.empty() && instance != instance_) {
     instance_ = instance;
     published_ = 0;
-    tells_previous_ = false;
   }
   origin_ = instance_of(end);
+  tells_previous_ = false;
   table_ = std::exchange(incoming_, {});
   sequence_ = end.sequence;
   synced_ = true;

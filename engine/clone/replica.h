@@ -61,7 +61,7 @@ class Replica {
   std::string instance_;         // of the server; empty until it tells
   std::string origin_;           // the instance that the table's last snapshot came from
   uint64_t published_ = 0;       // sequence of the last KVPUB seen from this server
-  bool tells_previous_ = false;  // the server, of this subtree
+  bool tells_previous_ = false;  // the server, of this subtree, since the snapshot
   uint64_t sequence_ = 0;
   bool synced_ = false;
 };

@@ -11,7 +11,7 @@ namespace tapedeck::clone {
 namespace {
 
 constexpr int64_t kPromptBeat_ns = 10 * core::kMillisecond_ns;
-constexpr int64_t kPromptBeatShare = 100;  // prompt heartbeats take a hundredth of the time at most
+constexpr int64_t kPromptBeatShare = 100;  // they take a hundredth of this thread's time at most; I/O comes on top
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
 constexpr int kTries = 100;

@@ -110,10 +110,11 @@ void Snapshots::set_slow_aside(int64_t now_ns) {
 
 void Snapshots::look_at_slow(int64_t now_ns) {
   if (now_ns < next_slow_look_ns_) return;
-  next_slow_look_ns_ = now_ns + kSlowLook_ns;
-  for (auto stream = slow_.begin(); stream != slow_.end();) {
+  int sent = 0;
+  for (auto stream = slow_.begin(); stream != slow_.end() && sent < kMessagesBetweenLooks;) {
     const auto next = std::next(stream);
     const Progress progress = advance(*stream, now_ns);
+    if (stream->progress_ns == now_ns) sent += kMessagesAStream;
     if (progress == Progress::kOver) {
       end(slow_, stream);
     } else if (stream->progress_ns == now_ns) {
@@ -121,6 +122,7 @@ void Snapshots::look_at_slow(int64_t now_ns) {
     }
     stream = next;
   }
+  if (sent < kMessagesBetweenLooks) next_slow_look_ns_ = now_ns + kSlowLook_ns;
 }
 
 void Snapshots::end(std::list<Stream>& streams, std::list<Stream>::iterator stream) {

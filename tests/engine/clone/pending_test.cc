@@ -19,9 +19,9 @@ class PendingTest : public ::testing::Test {
     pending_.add(updates);
   }
   // What is sent at that time.
-  std::vector<std::string> send(int64_t now_ns) {
+  std::vector<std::string> send(int64_t now_ns, size_t value_bytes_max = SIZE_MAX) {
     std::vector<std::string> sent;
-    pending_.send(now_ns, SIZE_MAX, [&](const Message& message) {
+    pending_.send(now_ns, value_bytes_max, [&](const Message& message) {
       sent.push_back(fmt::format("{}={}", message.key, message.value));
       uuids_[sent.back()] = message.uuid;
       return true;
@@ -59,6 +59,14 @@ TEST_F(PendingTest, SendsAgainWhereTheLaterOneWasRefused) {
   EXPECT_THAT(send(core::kSecond_ns), ElementsAre("a=2"));
   pending_.refuse(uuids_["a=2"], "value");
   EXPECT_THAT(send(2 * core::kSecond_ns), ElementsAre("a=1"));
+}
+
+TEST_F(PendingTest, DoesNotSendWhatIsTooLongNorSendItAgain) {
+  add("a", "12");
+  EXPECT_THAT(send(1), ElementsAre("a=12"));
+  add("b", "12");
+  add("c", "1");
+  EXPECT_THAT(send(core::kSecond_ns, 1), ElementsAre("c=1"));
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ TEST(Replica, OfASubtreeSeesAHoleWhereTheUpdateBeforeIsNoLongerTold) {
   EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 20, .properties = "previous.3=11\n", .value = "x"}),
             Step::kApplied);
   EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 30, .value = "y"}), Step::kHole);
+  replica.expect_snapshot();
+  replica.finish({.key = kEnd, .sequence = 30});
+  EXPECT_EQ(replica.on_published({.key = "/a/k", .sequence = 31, .value = "z"}), Step::kApplied);
 }
 
 TEST(Replica, KnowsASnapshotOfTheVeryStateThatItHas) {
