@@ -9,14 +9,13 @@ namespace {
 // Ours say in every message which server it is, others never do.
 std::string_view instance_of(const Message& message) { return property(message.properties, kInstance).value_or(""); }
 
-std::optional<uint64_t> previous_of(const Message& update, std::string_view subtree) {
-  return integer_property(update.properties, previous_property(subtree.size()));
-}
-
 }  // namespace
 
 Replica::Replica(std::string subtree, std::optional<uint64_t> stop_at)
-    : subtree_(std::move(subtree)), stop_at_(stop_at) {}
+    : subtree_(std::move(subtree)),
+      previous_name_(previous_property(subtree_.size())),
+      last_name_(last_property(subtree_)),
+      stop_at_(stop_at) {}
 
 void Replica::expect_snapshot() {
   incoming_ = {};
@@ -72,13 +71,13 @@ Replica::Step Replica::on_heartbeat(const Message& message) {
 
 bool Replica::misses_some_up_to(const Message& heartbeat) const {
   if (subtree_.empty()) return true;
-  const auto last_of_ours = integer_property(heartbeat.properties, last_property(subtree_));
+  const auto last_of_ours = integer_property(heartbeat.properties, last_name_);
   return last_of_ours && *last_of_ours > sequence_;
 }
 
 // Whether nothing of ours was published between where we stand and the heartbeat. Others do not say; they are trusted.
 bool Replica::tells_all_of_ours(const Message& heartbeat) const {
-  if (instance_.empty() || property(heartbeat.properties, last_property(subtree_))) return true;
+  if (instance_.empty() || property(heartbeat.properties, last_name_)) return true;
   const auto since = integer_property(heartbeat.properties, kSince);
   return since && *since <= sequence_;
 }
@@ -89,7 +88,6 @@ Replica::Step Replica::on_update(const Message& message) {
   if (!synced_ || message.sequence <= sequence_ || stopped()) return Step::kNothing;
   if (!message.key.starts_with(subtree_)) return Step::kNothing;  // "HUGZ..." matches the subscription to HUGZ
   if (is_hole(message)) return Step::kHole;
-  tells_previous_ = previous_of(message, subtree_).has_value();
   if (stop_at_ && message.sequence > *stop_at_) {
     advance(*stop_at_);
     return Step::kNothing;
@@ -98,10 +96,11 @@ Replica::Step Replica::on_update(const Message& message) {
   return Step::kApplied;
 }
 
-bool Replica::is_hole(const Message& message) const {
+bool Replica::is_hole(const Message& message) {
   if (subtree_.empty()) return message.sequence != sequence_ + 1;
-  const auto previous = previous_of(message, subtree_);
-  return previous ? *previous > sequence_ : tells_previous_;
+  const auto previous = integer_property(message.properties, previous_name_);
+  const bool told = std::exchange(tells_previous_, previous.has_value());
+  return previous ? *previous > sequence_ : told;
 }
 
 void Replica::apply(const Message& message) {

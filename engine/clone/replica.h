@@ -48,13 +48,15 @@ class Replica {
  private:
   Step on_heartbeat(const Message& message);
   Step on_update(const Message& message);
-  [[nodiscard]] bool is_hole(const Message& message) const;
+  [[nodiscard]] bool is_hole(const Message& message);
   [[nodiscard]] bool misses_some_up_to(const Message& heartbeat) const;
   [[nodiscard]] bool tells_all_of_ours(const Message& heartbeat) const;
   void apply(const Message& message);
   void advance(uint64_t sequence);
 
   std::string subtree_;
+  std::string previous_name_;  // of the properties that tell of it
+  std::string last_name_;
   std::optional<uint64_t> stop_at_;
   Table table_;
   Table incoming_;               // of a snapshot that is not complete
