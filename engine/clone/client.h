@@ -78,8 +78,9 @@ class Client {
   [[nodiscard]] StateDigest digest() const;
   [[nodiscard]] ClientState state() const;
 
-  // Returns when the server has published it and get() has it, or a later update of the same key; fails after
-  // `timeout_ns`, though it may still come to pass. With a ttl the key goes after so many seconds; 0 is for ever.
+  // Returns when the server has published it and get() has it, or a later update of the same key (a client that has
+  // stopped at stop_at: when it is published); fails after `timeout_ns`, though it may still come to pass. With a ttl
+  // the key goes after so many seconds; 0 is for ever.
   core::Status set(std::string_view key, std::string_view value, int64_t ttl_s = 0);
   core::Status erase(std::string_view key);
   // The same without waiting; an empty value erases. `done`, which may be empty, is called once, on the client's

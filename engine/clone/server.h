@@ -36,7 +36,8 @@ struct ServerCounters {
 
 class Server {
  public:
-  // Binds. Fails where a port is taken. `clock` must outlive the server.
+  // Binds. Fails where a port is taken, the host is no address of this machine, or the limit of values is above
+  // kValueBytesMax. `clock` must outlive the server.
   [[nodiscard]] static core::Result<std::unique_ptr<Server>> bind(const ServerOptions& options,
                                                                   const core::Clock& clock = core::system_clock());
 
