@@ -11,6 +11,7 @@
 #include "engine/transport/session.h"
 #include "tests/capture/pcap_file.h"
 #include "tests/engine/blackbox/frames.h"
+#include "tests/engine/clone/messages.h"
 #include "tests/engine/feed/wire.h"
 #include "tests/engine/tape/tape_fixture.h"
 #include "tests/scratch_folder.h"
