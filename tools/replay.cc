@@ -78,6 +78,10 @@ core::Status parse_lanes(const std::string& text, std::vector<core::Lane>& lanes
 
 unsigned endpoints_in(const std::string& list) { return static_cast<unsigned>(std::ranges::count(list, ',')) + 1; }
 
+bool is_over_tcp(const ReplayArguments& arguments) {
+  return std::ranges::all_of(arguments.replay.endpoints, [](std::string_view list) { return list.starts_with("tcp:"); });
+}
+
 bool is_embedded(const ReplayArguments& arguments) {
   return std::ranges::any_of(arguments.replay.endpoints, transport::is_within_process);
 }
@@ -171,8 +175,9 @@ core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments
                                                 const replay::OnStatus& on_status) {
   if (!is_embedded(arguments)) {
     transport::keep_message_memory();
-    // Else ZeroMQ's thread interrupts for every message, or run, the thread that has just given it the first of many.
-    if (!arguments.replay.rate) topology::take_turns();
+    // Else ZeroMQ's thread interrupts, for every message or run, the one that has just given it the first of many. Not
+    // over ipc: its sockets hold so little that a reader must not wait for its turn.
+    if (!arguments.replay.rate && is_over_tcp(arguments)) topology::take_turns();
     return replay::run(arguments.replay, stop, on_status);
   }
   Totals totals;
