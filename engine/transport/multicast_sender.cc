@@ -88,7 +88,7 @@ bool MulticastSender::repeat_in_band() {
   if (now_ns < next_announcement_ns_ || announcement_.empty()) return true;
   next_announcement_ns_ = now_ns + kAnnouncementInterval_ns;
   if (!put(announcement_)) return false;
-  if ((sent_bytes_ - sent_at_dictionary_) / kDictionaryShare < dictionary_.size()) return true;
+  if (dictionary_.empty() || (sent_bytes_ - sent_at_dictionary_) / kDictionaryShare < dictionary_.size()) return true;
   sent_at_dictionary_ = sent_bytes_;
   return put(dictionary_);
 }
