@@ -79,7 +79,8 @@ core::Status parse_lanes(const std::string& text, std::vector<core::Lane>& lanes
 unsigned endpoints_in(const std::string& list) { return static_cast<unsigned>(std::ranges::count(list, ',')) + 1; }
 
 bool is_over_tcp(const ReplayArguments& arguments) {
-  return std::ranges::all_of(arguments.replay.endpoints, [](std::string_view list) { return list.starts_with("tcp:"); });
+  return std::ranges::all_of(arguments.replay.endpoints,
+                             [](std::string_view list) { return list.starts_with("tcp:"); });
 }
 
 bool is_embedded(const ReplayArguments& arguments) {

@@ -11,7 +11,10 @@ constexpr uint32_t kBlockBytes = 256u << 10;
 
 PlainGatherer::PlainGatherer(const transport::Announcement& announcement, transport::Dictionary dictionary,
                              GiveOn give_on)
-    : announcement_(announcement), dictionary_(std::move(dictionary)), give_on_(std::move(give_on)), topics_(dictionary_.names) {
+    : announcement_(announcement),
+      dictionary_(std::move(dictionary)),
+      give_on_(std::move(give_on)),
+      topics_(dictionary_.names) {
   for (uint32_t id = 0; id < dictionary_.names.size(); ++id) {
     const core::Lane lane = dictionary_.lanes[id];
     if (lane.value < tape::kLanesMax) topics_.add(core::TopicId(id), lane);

@@ -13,8 +13,8 @@ namespace tapedeck::topology {
 // except the name, until they take places of their own.
 [[nodiscard]] std::vector<std::string> take_place(const ThreadPlace& place);
 
-// For work of which throughput counts and not delay: when the calling thread wakes up, and those that it starts from now
-// on, they do not interrupt what runs on a CPU (SCHED_BATCH). Whoever was given a scheduling of its own keeps it.
+// For work of which throughput counts and not delay: when the calling thread wakes up, and those that it starts from
+// now on, they do not interrupt what runs on a CPU (SCHED_BATCH). Whoever was given a scheduling of its own keeps it.
 void take_turns();
 
 // How much of a place a thread of this process could take: for threads that somebody else starts, and who would abort

@@ -2,9 +2,9 @@
 // function of a topology and a request, so a plan can be made before the first thread starts, printed, and computed for
 // a machine that is not there. The rules, the stronger first: no CPU twice; a shard's own thread and its I/O thread
 // share no core; one core is left to the system when there are more than four; a shard is on the node of its NIC; no
-// core twice; where CPUs have several threads, those for I/O share CPUs, for what one of them sends another may receive,
-// and those that touch every byte are spread; the threads of a shard share a cache. Workers put a core of their own before a node. A rule gives way only where nothing else is left, and then the
-// plan says so in `warnings`.
+// core twice; where CPUs have several threads, those for I/O share CPUs, for what one of them sends another may
+// receive, and those that touch every byte are spread; the threads of a shard share a cache. Workers put a core of
+// their own before a node. A rule gives way only where nothing else is left, and then the plan says so in `warnings`.
 #pragma once
 
 #include <optional>
