@@ -15,9 +15,9 @@ void DirectWorker::run() {
   Run run;
   run.buffer = core::BufferLease(pool_.acquire(context_.stop));
   while (!context_.stop.requested()) {
-    const RunReader::Read read = reader_.read(run);
-    if (read == RunReader::Read::kEnd) return;
-    if (read == RunReader::Read::kNothing) continue;
+    const Read read = reader_.read(run);
+    if (read == Read::kEnd) return;
+    if (read == Read::kNothing) continue;
     if (pass_before_was_in_vain(run)) return;
     handle_run(run);
   }

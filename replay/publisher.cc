@@ -152,16 +152,16 @@ bool Publisher::send_plain(core::Bytes run, core::Lane lane) {
 
 // Until the replay is stopped; what was sent. They are counted one by one, for how far a replay may go depends on it.
 Piece Publisher::send_records(const tape::BlockView& block, uint64_t sent_ns) {
-  Piece sent;
+  const core::Bytes records = block.records.bytes();
+  uint32_t count = 0;
   for (const tape::RecordView record : block) {
     zmq::message_t message = plain_->message_of(record, sent_ns);
     if (!send_whole(message)) {
-      sent.crc = core::crc32c(block.records.bytes().first(sent.record_bytes));
-      return sent;
+      const core::Bytes sent = records.first(static_cast<size_t>(record.bytes().data() - records.data()));
+      return {count, core::crc32c(sent), sent.size()};
     }
     records_.add(1);
-    ++sent.records;
-    sent.record_bytes += record.bytes().size();
+    ++count;
   }
   return {block.size(), block.header.raw_crc, block.header.raw_size};
 }

@@ -19,9 +19,9 @@ void ReadAhead::run(const std::function<void()>& on_start) {
     Run run;
     run.buffer = core::BufferLease(pool_.acquire(stop_));
     if (!run.buffer) break;
-    const RunReader::Read read = reader_.read(run);
-    if (read == RunReader::Read::kEnd) break;
-    if (read == RunReader::Read::kRun && !runs_.push(std::move(run))) break;
+    const Read read = reader_.read(run);
+    if (read == Read::kEnd) break;
+    if (read == Read::kRun && !runs_.push(std::move(run))) break;
   }
   runs_.close();
 }

@@ -8,7 +8,7 @@ namespace tapedeck::replay {
 
 RunReader::RunReader(const What& what, LaneShare lanes) : what_(what), lanes_(std::move(lanes)) {}
 
-RunReader::Read RunReader::read(Run& run) {
+Read RunReader::read(Run& run) {
   if (!pass_) start_pass();
   run.pass = passes_ended_;
   const Read result = pass_(run);

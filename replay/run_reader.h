@@ -35,7 +35,6 @@ class RunReader {
 
   // Fills `run.buffer` with the next run. The end is that of the last pass, or of one that gave no run, as all others
   // would.
-  using Read = replay::Read;
   [[nodiscard]] Read read(Run& run);
 
   [[nodiscard]] const std::vector<tape::DamageReport>& damage() const { return damage_; }

@@ -248,9 +248,9 @@ std::optional<Run> Shard::read_run() {
       if (shared_.stop.requested()) return std::nullopt;
       run.buffer = core::BufferLease(pool_.acquire_within(transport::kPollInterval));
     } while (!run.buffer);
-    const RunReader::Read read = reader_.read(run);
-    if (read == RunReader::Read::kEnd) return std::nullopt;
-    if (read == RunReader::Read::kRun) return run;
+    const Read read = reader_.read(run);
+    if (read == Read::kEnd) return std::nullopt;
+    if (read == Read::kRun) return run;
   }
 }
 

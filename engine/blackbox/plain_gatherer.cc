@@ -11,13 +11,10 @@ constexpr uint32_t kBlockBytes = 256u << 10;
 
 PlainGatherer::PlainGatherer(const transport::Announcement& announcement, transport::Dictionary dictionary,
                              GiveOn give_on)
-    : announcement_(announcement),
-      dictionary_(std::move(dictionary)),
-      give_on_(std::move(give_on)),
-      topics_(dictionary_.names) {
+    : announcement_(announcement), dictionary_(std::move(dictionary)), give_on_(std::move(give_on)) {
   for (uint32_t id = 0; id < dictionary_.names.size(); ++id) {
     const core::Lane lane = dictionary_.lanes[id];
-    if (lane.value < tape::kLanesMax) topics_.add(core::TopicId(id), lane);
+    if (lane.value < tape::kLanesMax) add_topic(topics_, dictionary_.names[id], core::TopicId(id), lane);
   }
   blocks_.resize(tape::kLanesMax);
 }
@@ -37,20 +34,19 @@ PlainGatherer::Taken PlainGatherer::take(core::Bytes message) {
       plain.sequence > transport::kWireSequenceMax) {
     return Taken::kForeign;
   }
-  IndexedTopic* const found = topics_.find(plain.topic);
-  if (found == nullptr) return Taken::kForeign;
-  IndexedTopic& topic = *found;
-  if (plain.sequence < topic.next_sequence) return Taken::kRepeated;
-  LaneBlock& block = block_of(topic.lane);
-  const uint64_t missing = plain.sequence - topic.next_sequence;
+  IndexedTopic* const topic = topics_.find(TopicName(plain.topic));
+  if (topic == nullptr) return Taken::kForeign;
+  if (plain.sequence < topic->next_sequence) return Taken::kRepeated;
+  LaneBlock& block = block_of(topic->lane);
+  const uint64_t missing = plain.sequence - topic->next_sequence;
   if (block.wire_sequence + block.missing + missing > transport::kWireSequenceMax) return Taken::kForeign;
   block.missing += missing;
-  topic.next_sequence = plain.sequence + 1;
-  if (!block.builder.fits(plain.payload.size())) give_on(topic.lane, block);
+  topic->next_sequence = plain.sequence + 1;
+  if (!block.builder.fits(plain.payload.size())) give_on(topic->lane, block);
   if (block.builder.empty()) block.sent_ns = plain.sent_ns;
   block.builder.add({.capture_time = plain.capture_time,
                      .source_time = plain.source_time,
-                     .topic = topic.id,
+                     .topic = topic->id,
                      .ordinal = core::Ordinal(block.builder.header().record_count),
                      .payload = plain.payload});
   return Taken::kRecord;

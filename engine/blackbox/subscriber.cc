@@ -52,9 +52,9 @@ bool Subscriber::receive_next(zmq::message_t& message) {
 }
 
 bool Subscriber::on_message(zmq::message_t& message) {
-  const core::Bytes bytes = bytes_of(message);
-  if (plain_ && !transport::has_prefix(bytes, transport::kInBandPrefix)) return on_plain(message);
-  return transport::has_prefix(bytes, transport::kDataPrefix) ? on_data(message) : on_in_band(message);
+  const std::string_view text = core::as_text(bytes_of(message));
+  if (plain_ && !text.starts_with(transport::kInBandPrefix)) return on_plain(message);
+  return text.starts_with(transport::kDataPrefix) ? on_data(message) : on_in_band(message);
 }
 
 bool Subscriber::on_data(zmq::message_t& message) {

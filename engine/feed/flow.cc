@@ -4,9 +4,9 @@ namespace tapedeck::feed {
 
 uint64_t FlowTable::Hash::operator()(const FlowKey& key) const {
   const uint64_t ports = (uint64_t{key.source_port} << 16) | key.destination_port | (uint64_t{key.ip_version} << 32);
-  uint64_t hash = mix(ports);
-  for (const uint64_t word : key.source) hash = mix(hash ^ word);
-  for (const uint64_t word : key.destination) hash = mix(hash ^ word);
+  uint64_t hash = core::mix(ports);
+  for (const uint64_t word : key.source) hash = core::mix(hash ^ word);
+  for (const uint64_t word : key.destination) hash = core::mix(hash ^ word);
   return hash;
 }
 

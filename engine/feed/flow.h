@@ -9,8 +9,8 @@
 #include <deque>
 #include <optional>
 
+#include "engine/core/flat_map.h"
 #include "engine/feed/day_clock.h"
-#include "engine/feed/flat_map.h"
 #include "engine/feed/packet.h"
 #include "engine/feed/sequence_tracker.h"
 #include "engine/feed/topic_book.h"
@@ -50,7 +50,7 @@ class FlowTable {
   };
 
   std::deque<Flow> flows_;
-  FlatMap<FlowKey, Flow*, Hash> index_;
+  core::FlatMap<FlowKey, Flow*, Hash> index_;
   Flow* last_ = nullptr;
   Flow untracked_;
   uint64_t untracked_packets_ = 0;

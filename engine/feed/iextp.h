@@ -21,12 +21,12 @@ class IexTpDecoder final : public Decoder {
  private:
   static constexpr size_t kSymbolsMax = kTopicsMax;
   struct Hash {
-    uint64_t operator()(uint64_t symbol) const { return mix(symbol); }
+    uint64_t operator()(uint64_t symbol) const { return core::mix(symbol); }
   };
 
   [[nodiscard]] TopicPlace place_of(Bytes message, Flow& flow);
 
-  FlatMap<uint64_t, TopicPlace, Hash> symbols_;
+  core::FlatMap<uint64_t, TopicPlace, Hash> symbols_;
 };
 
 }  // namespace tapedeck::feed

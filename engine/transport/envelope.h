@@ -18,11 +18,6 @@ inline constexpr uint32_t kEnvelopeMagic = 0x30454454;            // "TDE0": of 
 inline constexpr std::string_view kDataPrefix = "TDL";     // then the lane as four hex digits and a slash
 inline constexpr std::string_view kInBandPrefix = "TDS/";  // then what it is, and a slash
 
-// Whether a message begins with one of these.
-[[nodiscard]] inline bool has_prefix(core::Bytes message, std::string_view prefix) {
-  return message.size() >= prefix.size() && std::memcmp(message.data(), prefix.data(), prefix.size()) == 0;
-}
-
 // docs/wire-protocol.md, "Envelope". Little-endian.
 struct Envelope {
   uint32_t magic = kEnvelopeMagic;

@@ -42,11 +42,11 @@ class RunReaderTest : public tape::TapeTest {
                       .passes = passes},
                      lanes);
     std::vector<std::pair<uint32_t, std::string>> records;
-    for (RunReader::Read read{}; read != RunReader::Read::kEnd && records.size() < runs_max;) {
+    for (Read read{}; read != Read::kEnd && records.size() < runs_max;) {
       replay::Run run;
       run.buffer = core::BufferLease(pool.acquire(core::StopFlag()));
       read = reader.read(run);
-      if (read != RunReader::Read::kRun) continue;
+      if (read != Read::kRun) continue;
       tape::BlockOpener opener;
       tape::BlockView block;
       EXPECT_EQ(opener.open(run.blocks(), block), tape::Damage::kNone);
@@ -99,14 +99,14 @@ TEST_F(RunReaderTest, InOrderOfArrivalItComesBackNowAndThenWhereLittleIsWanted) 
   replay::Run run;
   run.buffer = core::BufferLease(pool.acquire(core::StopFlag()));
   size_t nothing = 0;
-  RunReader::Read read = reader.read(run);
-  for (; read == RunReader::Read::kNothing; read = reader.read(run)) ++nothing;
-  EXPECT_EQ(read, RunReader::Read::kRun);
+  Read read = reader.read(run);
+  for (; read == Read::kNothing; read = reader.read(run)) ++nothing;
+  EXPECT_EQ(read, Read::kRun);
   EXPECT_EQ(run.piece.records, 1u);
   EXPECT_GT(nothing, 0u);
   do read = reader.read(run);
-  while (read == RunReader::Read::kNothing);
-  EXPECT_EQ(read, RunReader::Read::kEnd);
+  while (read == Read::kNothing);
+  EXPECT_EQ(read, Read::kEnd);
 }
 
 TEST_F(RunReaderTest, TellsDamageOfEachPassAndGoesOnBehindIt) {

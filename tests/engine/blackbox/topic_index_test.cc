@@ -8,15 +8,17 @@ namespace {
 
 // All names with topics, in lanes as their ids.
 TopicIndex index_of(const std::vector<std::string>& names) {
-  TopicIndex index(names);
-  for (uint32_t id = 0; id < names.size(); ++id) index.add(core::TopicId(id), core::Lane(static_cast<uint16_t>(id)));
+  TopicIndex index;
+  for (uint32_t id = 0; id < names.size(); ++id) {
+    add_topic(index, names[id], core::TopicId(id), core::Lane(static_cast<uint16_t>(id)));
+  }
   return index;
 }
 
 // As it stands in a message: something else follows.
 IndexedTopic* find(TopicIndex& index, const std::string& name) {
-  const std::string message = name + std::string(sizeof(NameFront), 'x');
-  return index.find(std::string_view(message).substr(0, name.size()));
+  const std::string message = name + std::string(TopicName::kReadable, 'x');
+  return index.find(TopicName(std::string_view(message).substr(0, name.size())));
 }
 
 TEST(TopicIndex, FindsNamesOfEveryLengthAndWhatIsKeptOfThem) {
@@ -65,8 +67,7 @@ TEST(TopicIndex, KeepsTheFirstOfANameAndLeavesOutTheEmptyOne) {
 }
 
 TEST(TopicIndex, OfNoNamesFindsNothing) {
-  const std::vector<std::string> names;
-  TopicIndex index(names);
+  TopicIndex index;
   EXPECT_EQ(find(index, "A"), nullptr);
 }
 

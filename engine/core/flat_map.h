@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace tapedeck::feed {
+namespace tapedeck::core {
 
 // Spreads the bits of a word over all of them (the finalizer of SplitMix64).
 [[nodiscard]] constexpr uint64_t mix(uint64_t v) {
@@ -24,6 +24,7 @@ class FlatMap {
   [[nodiscard]] size_t size() const { return size_; }
 
   // Null where there is none; valid until the next insert.
+  [[nodiscard]] Value* find(const Key& key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
   [[nodiscard]] const Value* find(const Key& key) const {
     const Slot& slot = slots_[index_of(key)];
     return slot.used ? &slot.value : nullptr;
@@ -64,4 +65,4 @@ class FlatMap {
   size_t size_ = 0;
 };
 
-}  // namespace tapedeck::feed
+}  // namespace tapedeck::core
