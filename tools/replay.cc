@@ -13,6 +13,7 @@
 #include "replay/embedded.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/message_memory.h"
 #include "tools/multicast_options.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
@@ -175,7 +176,7 @@ class StatusTeller {
 core::Result<replay::Report> replay_to_endpoint(const ReplayArguments& arguments, const core::StopFlag& stop,
                                                 const replay::OnStatus& on_status) {
   if (!is_embedded(arguments)) {
-    transport::keep_message_memory();
+    keep_message_memory();
     // Else ZeroMQ's thread interrupts, for every message or run, the one that has just given it the first of many. Not
     // over ipc: its sockets hold so little that a reader must not wait for its turn.
     if (!arguments.replay.rate && is_over_tcp(arguments)) topology::take_turns();

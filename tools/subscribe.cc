@@ -11,6 +11,7 @@
 #include "engine/transport/socket.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
+#include "tools/message_memory.h"
 #include "tools/multicast_options.h"
 #include "tools/placement.h"
 #include "tools/sum_handler.h"
@@ -166,7 +167,7 @@ core::Result<core::ExitCode> run(SubscribeOptions options) {
   }
   TD_ASSIGN(options.box.multicast, parse_multicast(options.multicast));
   TD_TRY(place(options));
-  transport::keep_message_memory();
+  keep_message_memory();
   std::optional<blackbox::TopicFilter> filter;
   if (!options.topics.is_all()) {
     TD_ASSIGN(core::NameChoice choice, core::NameChoice::make(options.topics));

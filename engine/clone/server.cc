@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 #include "engine/core/durations.h"
 
@@ -14,7 +15,9 @@ constexpr int64_t kPromptBeat_ns = 10 * core::kMillisecond_ns;
 constexpr int64_t kPromptBeatShare = 100;  // they take a hundredth of this thread's time at most; I/O comes on top
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
-constexpr int kTries = 100;
+constexpr int kTries = 100;             // to find three free ports, of which
+constexpr int kTriesOfSystem = 10;      // at ports that the system chooses; else at random ones
+constexpr uint16_t kPortsFrom = 10'000;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
 constexpr int64_t kSubscriptionBytesMax = 4'096;
@@ -35,6 +38,12 @@ std::string random_instance() {
   uint64_t bits = 0;
   std::memcpy(&bits, new_uuid().data(), sizeof bits);
   return fmt::format("{}={:016x}\n", kInstance, bits);
+}
+
+// After a storm of clients the ports that the system gives for a minute have neighbours that are not free.
+uint16_t any_port() {
+  std::random_device random;
+  return static_cast<uint16_t>(std::uniform_int_distribution(int{kPortsFrom}, UINT16_MAX - (kPorts - 1))(random));
 }
 
 std::string limits_as_property(const Limits& limits) {
@@ -73,7 +82,9 @@ core::Result<Server::Sockets> Server::open_at(zmq::context_t& context, const Ser
 
 core::Result<Server::Sockets> Server::open(zmq::context_t& context, const ServerOptions& options) {
   auto sockets = open_at(context, options, options.port);
-  for (int tries = 1; !sockets && options.port == 0 && tries < kTries; ++tries) sockets = open_at(context, options, 0);
+  for (int tries = 1; !sockets && options.port == 0 && tries < kTries; ++tries) {
+    sockets = open_at(context, options, tries < kTriesOfSystem ? uint16_t{0} : any_port());
+  }
   return sockets;
 }
 

@@ -46,9 +46,8 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
   return {message.data<std::byte>(), message.size()};
 }
 
-// Makes glibc keep the memory of messages instead of giving it back to the system: worth a third of the throughput of a
-// subscriber, and some percent of a replay's on the plain wire. Call it early in a program; it concerns the whole
-// process.
+// Makes glibc's allocator keep the memory of messages instead of giving it back to the system: worth a third of the
+// throughput of a subscriber. For programs that use it. Call it early; it concerns the whole process.
 void keep_message_memory();
 
 // Replaces the host of a session endpoint that is "*", 0.0.0.0 or [::] by the host that the data came from.

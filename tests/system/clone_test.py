@@ -368,6 +368,16 @@ class AtAnAddress(Served):
         self.assertEqual(run("clone", "serve", "--bind", "192.0.2.1").returncode, 1)
 
 
+@unittest.skipIf(os.geteuid() != 0, "network namespaces need root")
+class WhereTheSystemHasNoThreePorts(unittest.TestCase):
+    def test_others_are_found(self):
+        """As in the minute after many clients have left. Here the system may choose from the last two ports only."""
+        setup = 'ip link set lo up && echo 65534 65535 > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
+        server = Program("--net", "sh", "-c", setup, "sh", TAPEDECK, "clone", "serve", "--port", 0, program="unshare")
+        self.addCleanup(server.close)
+        server.wait_for(r"serving on 127.0.0.1: snapshots at port \d+")
+
+
 class TheirServerWithOurClients(unittest.TestCase):
     def check(self, **options):
         server = chp.Server(**options)
