@@ -28,7 +28,7 @@ struct SubscribeOptions {
   std::string stall = "10s";
   std::string silence = "10s";
   std::string queue;
-  std::string workers;
+  std::string workers = "1";
   std::string plan;
   core::NameChoiceOptions topics;
   MulticastArguments multicast;

@@ -168,7 +168,7 @@ class Box {
     sub.set(zmq::sockopt::rcvtimeo, static_cast<int>(transport::kPollInterval.count()));
     for (const std::string_view prefix : prefixes) sub.set(zmq::sockopt::subscribe, prefix);
     for (size_t i = number; i < endpoints_.size(); i += networks_.size()) {
-      TD_TRY(transport::connect(sub, ways_[i]));
+      TD_TRY(transport::connect_for_data(sub, ways_[i]));
     }
     return sub;
   }

@@ -60,14 +60,14 @@ unsigned Occupancy::best(const Wish& wish) const {
   const Cpu* best = nullptr;
   Cost least{};
   for (const Cpu& cpu : topology_.cpus) {
-    if (cpu.state != CpuState::kUsable) continue;
+    if (cpu.state != CpuState::kUsable || (wish.core && cpu.core != wish.core)) continue;
     const Cost here = cost(cpu, wish);
     if (best == nullptr || here < least) {
       best = &cpu;
       least = here;
     }
   }
-  TD_CHECK(best != nullptr);  // make_plan refuses a machine without a usable CPU
+  TD_CHECK(best != nullptr);  // make_plan refuses a machine without a usable CPU, and a wish is for a core that has one
   return best->number;
 }
 

@@ -13,6 +13,7 @@ namespace tapedeck::topology {
 
 // What a thread would like. What is not said does not matter to it.
 struct Wish {
+  std::optional<unsigned> core;  // no other one
   std::optional<unsigned> node;
   std::optional<unsigned> cache;
   std::optional<unsigned> other_core_than;  // that of the thread it works with

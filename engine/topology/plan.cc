@@ -25,6 +25,7 @@ class Planner {
   Plan make() {
     name_shards();
     take_fixed();
+    is_core_by_core_ = is_core_by_core();
     if (occupancy_.usable_cores() > kCoresToSpareOne) occupancy_.keep_one_for_system(wanted_by_node());
     plan_.system_core = occupancy_.system_core();
     place_pairs(plan_.publishers, is_busy("publisher"));
@@ -68,6 +69,18 @@ class Planner {
       if (has_publishers()) plan_.publishers.push_back(make_shard(i, "pub", request_.fixed_publishers));
       if (has_subscribers()) plan_.subscribers.push_back(make_shard(i, "sub", request_.fixed_subscribers));
     }
+  }
+
+  // Whether each shard gets a core for all its threads: where the cores go evenly into shards and workers, so that they
+  // have to be shared anyway. What one thread has written is then in the caches of the next.
+  [[nodiscard]] bool is_core_by_core() const {
+    const size_t shards = std::max(plan_.publishers.size(), plan_.subscribers.size());
+    const unsigned cores = occupancy_.usable_cores();
+    const auto go_into = [cores](size_t count) { return count > 0 && count % cores == 0; };
+    const bool any_fixed = std::ranges::any_of(
+        threads_of(plan_), [](const PlannedThread& thread) { return thread.place->cpu.has_value(); });
+    return go_into(shards) && !any_fixed && request_.fixed_worker_cpus.empty() &&
+           (!has_subscribers() || go_into(request_.workers.value_or(cores)));
   }
 
   [[nodiscard]] ShardPlace make_shard(unsigned number, std::string_view kind,
@@ -127,11 +140,19 @@ class Planner {
     wish.cache = occupancy_.roomiest_cache(*wish.node);
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
     wish.is_io = true;
+    if (is_core_by_core_ && number < plan_.publishers.size()) wish.core = core_of_publisher(number);
     place(shard.io, wish);
     wish.is_io = false;
-    wish.other_core_than = occupancy_.core_of(*shard.io.cpu);
+    const unsigned core = occupancy_.core_of(*shard.io.cpu);
+    (is_core_by_core_ ? wish.core : wish.other_core_than) = core;
     wish.is_busy = thread_is_busy;
     place(shard.thread, wish);
+  }
+
+  // None before it is placed: then it is the publisher itself that asks.
+  [[nodiscard]] std::optional<unsigned> core_of_publisher(unsigned number) const {
+    const std::optional<unsigned>& cpu = plan_.publishers[number].io.cpu;
+    return cpu ? std::optional(occupancy_.core_of(*cpu)) : std::nullopt;
   }
 
   // The wish of a thread that works with a shard whose own thread is placed.
@@ -145,13 +166,15 @@ class Planner {
 
   void place_workers() {
     const auto fixed = static_cast<unsigned>(request_.fixed_worker_cpus.size());
-    const unsigned count = request_.workers.value_or(std::max(1u, fixed > 0 ? fixed : occupancy_.free_cores()));
+    const unsigned automatic = is_core_by_core_ ? occupancy_.usable_cores() : occupancy_.free_cores();
+    const unsigned count = request_.workers.value_or(std::max(1u, fixed > 0 ? fixed : automatic));
     for (unsigned i = 0; i < count; ++i) {
       ThreadPlace& worker = plan_.workers.emplace_back();
       worker.name = fmt::format("work-{}", i);
       if (i < fixed) worker.cpu = request_.fixed_worker_cpus[i];
       Wish wish = near(plan_.subscribers[i % plan_.subscribers.size()]);
       wish.own_core_before_near = true;
+      if (is_core_by_core_) wish.core = occupancy_.core_of(*plan_.subscribers[i % plan_.subscribers.size()].io.cpu);
       place(worker, wish);
     }
   }
@@ -176,6 +199,7 @@ class Planner {
   const PlanRequest& request_;
   const std::vector<std::string> nics_;
   Occupancy occupancy_;
+  bool is_core_by_core_ = false;
   Plan plan_;
 };
 

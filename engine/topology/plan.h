@@ -4,7 +4,8 @@
 // share no core; one core is left to the system when there are more than four; a shard is on the node of its NIC; no
 // core twice; where CPUs have several threads, those for I/O share CPUs, for what one of them sends another may
 // receive, and those that touch every byte are spread; the threads of a shard share a cache. Workers put a core of
-// their own before a node. A rule gives way only where nothing else is left, and then the plan says so in `warnings`.
+// their own before a node. Where the cores go evenly into shards and workers, none of this: each shard has all its
+// threads on one core, out of whose caches they read what another has written. A rule gives way only where nothing else is left, and then the plan says so in `warnings`.
 #pragma once
 
 #include <optional>
@@ -87,7 +88,7 @@ struct MachineShape {
 struct PlanRequest {
   Role role = Role::kBoth;
   std::optional<unsigned> shards;             // none: one for each NIC, fewer where cores do not suffice
-  std::optional<unsigned> workers;            // none: one on each core that remains
+  std::optional<unsigned> workers;            // none: one on each core that remains, or on each if each has a shard
   std::vector<std::string> nics;              // in the order of shards. Empty: those that are up and have an address
   std::optional<int> fifo_priority;           // of I/O and shard threads. None: the ordinary scheduling
   std::optional<MachineShape> machine;        // none: any

@@ -15,6 +15,10 @@
 namespace tapedeck::transport {
 namespace {
 
+// The kernel doubles it. Where net.core.rmem_max allows less (208 KiB on many systems) it is less.
+constexpr int kLoopbackReceiveBytes = 384 * 1024;
+constexpr int kAsTheSystemHasIt = -1;
+
 tl::unexpected<core::Error> cannot_bind(const Endpoint& endpoint, int error) {
   return core::fail("cannot bind {}: {}{}", endpoint.text(), zmq_strerror(error),
                     error == EADDRINUSE ? "; another program listens there: choose another port" : "");
@@ -108,6 +112,12 @@ core::Status connect(zmq::socket_t& socket, const Endpoint& endpoint) {
   if (endpoint.nic.empty()) return connect(socket, endpoint.text());
   TD_ASSIGN(const std::string source, nic_address(endpoint.nic));
   return connect(socket, fmt::format("tcp://{}:0;{}:{}", source, endpoint.host, endpoint.port));
+}
+
+core::Status connect_for_data(zmq::socket_t& socket, const Endpoint& endpoint) {
+  const bool is_short = endpoint.scheme == Scheme::kTcp && is_loopback(endpoint.host);
+  socket.set(zmq::sockopt::rcvbuf, is_short ? kLoopbackReceiveBytes : kAsTheSystemHasIt);
+  return connect(socket, endpoint);
 }
 
 core::Status connect(zmq::socket_t& socket, const std::string& endpoint) {

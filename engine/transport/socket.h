@@ -25,6 +25,9 @@ inline constexpr std::chrono::milliseconds kPollInterval{50};
 [[nodiscard]] core::Result<std::string> bind(zmq::socket_t& socket, const Endpoint& endpoint);
 [[nodiscard]] core::Status connect(zmq::socket_t& socket, const std::string& endpoint);
 [[nodiscard]] core::Status connect(zmq::socket_t& socket, const Endpoint& endpoint);
+// As connect, for what is received by the gigabyte: over loopback the kernel's queue is kept so short that what one end
+// writes is still in the caches when the other reads it (docs/decisions/0003-congestion-control-on-loopback.md).
+[[nodiscard]] core::Status connect_for_data(zmq::socket_t& socket, const Endpoint& endpoint);
 
 // Receive and send one message or part. False if that was not possible in time; a signal that comes while they wait
 // ends the wait like a time-out, for then there may be a stop flag to look at.

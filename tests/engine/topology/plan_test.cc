@@ -168,6 +168,28 @@ TEST(Plan, PutsThreadsForIoTogetherWhereCpusHaveSeveral) {
   }
 }
 
+TEST(Plan, GivesEachShardACoreWhereTheCoresGoEvenlyIntoShardsAndWorkers) {
+  for (const char* description : {"core:2 pu:1", "core:2 pu:2", "package:2 numa:1 core:1 pu:1"}) {
+    const Topology two = machine(description, 2);
+    for (const Role role : {Role::kPublisher, Role::kSubscriber, Role::kBoth}) {
+      for (const unsigned shards : {2u, 4u}) {
+        const Plan plan = plan_for(two, ask(role, shards, {}));
+        EXPECT_EQ(plan.workers.size(), role == Role::kPublisher ? 0u : 2u);
+        for (const PlannedThread& thread : threads_of(plan)) {
+          const unsigned shard = thread.shard.value_or(&*thread.place - plan.workers.data());
+          EXPECT_EQ(core_of(two, *thread.place), shard % 2) << description << ' ' << thread.place->name;
+        }
+      }
+    }
+  }
+}
+
+TEST(Plan, GivesNoShardACoreWhereOneWorkerOrAThirdShardWouldMakeOneOfThemBusier) {
+  const Topology two = machine("core:2 pu:1", 1);
+  EXPECT_NE(plan_for(two, ask(Role::kBoth, 2, 1)).publishers.at(1).io.cpu, 1u);
+  EXPECT_NE(plan_for(two, ask(Role::kBoth, 3, 2)).publishers.at(1).io.cpu, 1u);
+}
+
 TEST(Plan, SpreadsTheThreadsThatTouchEveryByteWhereCpusHaveSeveral) {
   const Plan plan = plan_for(machine("core:4 pu:1", 1), ask(Role::kBoth, 1, 2));
   // It can be beside the publisher, or beside the subscriber, which looks at envelopes only.

@@ -52,6 +52,14 @@ TEST_F(SocketTest, AnEndpointForOtherHostsIsLeftToTheSystem) {
   EXPECT_EQ(socket.get(zmq::sockopt::use_fd), -1);
 }
 
+TEST_F(SocketTest, ReceiveBuffersForDataAreShortOverLoopbackOnly) {
+  zmq::socket_t socket(context_, zmq::socket_type::sub);
+  ASSERT_TRUE(connect_for_data(socket, parse_endpoint("tcp://127.0.0.1:1").value()));
+  EXPECT_EQ(socket.get(zmq::sockopt::rcvbuf), 384 * 1024);
+  ASSERT_TRUE(connect_for_data(socket, ipc()));
+  EXPECT_EQ(socket.get(zmq::sockopt::rcvbuf), -1);
+}
+
 TEST_F(SocketTest, APortInUseIsRefused) {
   zmq::socket_t first(context_, zmq::socket_type::xpub);
   const auto endpoint = bind(first, *parse_endpoint("tcp://127.0.0.1:0"));
