@@ -4,7 +4,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(tl-expected REQUIRED)
 if(NOT TAPEDECK_SANITIZE)  # they have allocators of their own
-  find_package(mimalloc REQUIRED)
+  find_package(mimalloc 2.0 REQUIRED)
 endif()
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -146,7 +146,8 @@ void add_plan(CLI::App& program, core::ExitCode& exit) {
   command->add_option("--role", options->role, "publisher, subscriber, both (default) or capture")
       ->check(CLI::IsMember({"publisher", "subscriber", "both", "capture"}));
   command->add_option("--shards", options->shards, "A number, or auto: one for each NIC where cores suffice");
-  command->add_option("--workers", options->workers, "A number, or auto: one on each core that remains");
+  command->add_option("--workers", options->workers,
+                      "A number, or auto: one on each core that remains, or on each if each has a shard");
   command->add_option("--plan", options->file, "A plan file (TOML) that fixes parts by hand; options outweigh it");
   CLI::Option* json = command->add_flag("--json", options->json, "Print one JSON object");
   command->add_flag("--toml", options->toml, "Print a plan file that fixes all of it")->excludes(json);

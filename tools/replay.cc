@@ -99,7 +99,9 @@ core::Status place(ReplayArguments& arguments) {
   TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(arguments.plan, role, shards, workers));
   if (!plan) return {};
   if (shards.is_auto) arguments.replay.shards = static_cast<unsigned>(plan->publishers.size());
-  if (workers.is_auto) arguments.box.workers = static_cast<unsigned>(plan->workers.size());
+  if (!plan->workers.empty()) {
+    arguments.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
+  }
   arguments.replay.places = std::move(plan->publishers);
   arguments.box.worker_places = std::move(plan->workers);
   return {};
@@ -292,7 +294,7 @@ void add_buffer_options(CLI::App& command, ReplayArguments& arguments) {
 void add_thread_options(CLI::App& command, ReplayArguments& arguments) {
   add_plan_option(command, arguments.plan);
   command.add_option("--workers", arguments.workers,
-                     "With inproc://: worker threads of the Black Box (default: 1); auto: as many as the plan has");
+                     "With inproc://: worker threads of the Black Box (default: 1, with --plan as many as it has)");
 }
 
 void add_output_options(CLI::App& command, ReplayArguments& arguments) {

@@ -28,7 +28,7 @@ struct SubscribeOptions {
   std::string stall = "10s";
   std::string silence = "10s";
   std::string queue;
-  std::string workers = "1";
+  std::string workers;
   std::string plan;
   core::NameChoiceOptions topics;
   MulticastArguments multicast;
@@ -145,7 +145,7 @@ core::Status place(SubscribeOptions& options) {
   TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(options.plan, topology::Role::kSubscriber,
                                                                {.is_auto = false, .number = subscribers}, workers));
   if (!plan) return {};
-  if (workers.is_auto) options.box.workers = static_cast<unsigned>(plan->workers.size());
+  options.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
   options.box.places = std::move(plan->subscribers);
   options.box.worker_places = std::move(plan->workers);
   return {};
@@ -209,7 +209,8 @@ void add_subscribe(CLI::App& program, core::ExitCode& exit) {
                       "taken from the other");
   command->add_option("--subscribers", options->box.subscribers,
                       "SUB threads, to which the endpoints are dealt (default: one for each endpoint)");
-  command->add_option("--workers", options->workers, "Worker threads (default: 1); auto: as many as the plan has");
+  command->add_option("--workers", options->workers,
+                      "Worker threads (default: 1, with --plan as many as it has, which auto says too)");
   command
       ->add_option("--dispatch", options->dispatch,
                    "by-lane: a lane keeps to one worker and so its order; any: the next free worker")

@@ -15,8 +15,8 @@ constexpr int64_t kPromptBeat_ns = 10 * core::kMillisecond_ns;
 constexpr int64_t kPromptBeatShare = 100;  // they take a hundredth of this thread's time at most; I/O comes on top
 constexpr int kMessagesATurn = 1'000;
 constexpr int kAnswersASecond = 1'000;
-constexpr int kTries = 100;             // to find three free ports, of which
-constexpr int kTriesOfSystem = 10;      // at ports that the system chooses; else at random ones
+constexpr int kTries = 100;         // to find three free ports, of which
+constexpr int kTriesOfSystem = 10;  // at ports that the system chooses; else at random ones
 constexpr uint16_t kPortsFrom = 10'000;
 constexpr uint16_t kPorts = 3;
 constexpr int kBacklog = 4'096;  // of connections that are not accepted yet
@@ -81,11 +81,12 @@ core::Result<Server::Sockets> Server::open_at(zmq::context_t& context, const Ser
 }
 
 core::Result<Server::Sockets> Server::open(zmq::context_t& context, const ServerOptions& options) {
-  auto sockets = open_at(context, options, options.port);
-  for (int tries = 1; !sockets && options.port == 0 && tries < kTries; ++tries) {
-    sockets = open_at(context, options, tries < kTriesOfSystem ? uint16_t{0} : any_port());
+  auto first = open_at(context, options, options.port);
+  for (int tries = 1; !first && options.port == 0 && tries < kTries; ++tries) {
+    auto sockets = open_at(context, options, tries < kTriesOfSystem ? uint16_t{0} : any_port());
+    if (sockets) return sockets;
   }
-  return sockets;
+  return first;
 }
 
 core::Result<std::unique_ptr<Server>> Server::bind(const ServerOptions& options, const core::Clock& clock) {

@@ -17,7 +17,7 @@ struct Wish {
   std::optional<unsigned> node;
   std::optional<unsigned> cache;
   std::optional<unsigned> other_core_than;  // that of the thread it works with
-  bool own_core_before_near = false;        // a worker; a shard's threads prefer an SMT sibling on their node
+  bool own_core_before_near = false;        // a worker; most shards' threads prefer an SMT sibling on their node
   bool is_busy = true;                      // touches every byte; where CPUs have several threads these are spread
   bool is_io = false;                       // where CPUs have several threads, those for I/O share one with their like
 };

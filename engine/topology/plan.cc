@@ -71,15 +71,18 @@ class Planner {
     }
   }
 
-  // Whether each shard gets a core for all its threads: where the cores go evenly into shards and workers, so that they
-  // have to be shared anyway. What one thread has written is then in the caches of the next.
+  // Whether each shard gets a core for all its threads: where few cores go evenly into shards and workers, so that they
+  // have to be shared anyway. What one thread has written is then in the caches of the next. Not where something is
+  // fixed by hand, nor under SCHED_FIFO, which would keep a worker waiting for all the threads of its core.
   [[nodiscard]] bool is_core_by_core() const {
     const size_t shards = std::max(plan_.publishers.size(), plan_.subscribers.size());
     const unsigned cores = occupancy_.usable_cores();
     const auto go_into = [cores](size_t count) { return count > 0 && count % cores == 0; };
-    const bool any_fixed = std::ranges::any_of(
-        threads_of(plan_), [](const PlannedThread& thread) { return thread.place->cpu.has_value(); });
-    return go_into(shards) && !any_fixed && request_.fixed_worker_cpus.empty() &&
+    const bool any_fixed =
+        !request_.fixed_worker_cpus.empty() || std::ranges::any_of(threads_of(plan_), [](const PlannedThread& thread) {
+          return thread.place->cpu.has_value();
+        });
+    return cores <= kCoresToSpareOne && go_into(shards) && !any_fixed && !request_.fifo_priority &&
            (!has_subscribers() || go_into(request_.workers.value_or(cores)));
   }
 
@@ -140,7 +143,10 @@ class Planner {
     wish.cache = occupancy_.roomiest_cache(*wish.node);
     if (shard.thread.cpu) wish.other_core_than = occupancy_.core_of(*shard.thread.cpu);
     wish.is_io = true;
-    if (is_core_by_core_ && number < plan_.publishers.size()) wish.core = core_of_publisher(number);
+    if (is_core_by_core_) {
+      wish.own_core_before_near = true;
+      if (number < plan_.publishers.size()) wish.core = core_of_publisher(number);
+    }
     place(shard.io, wish);
     wish.is_io = false;
     const unsigned core = occupancy_.core_of(*shard.io.cpu);

@@ -4,8 +4,9 @@
 // share no core; one core is left to the system when there are more than four; a shard is on the node of its NIC; no
 // core twice; where CPUs have several threads, those for I/O share CPUs, for what one of them sends another may
 // receive, and those that touch every byte are spread; the threads of a shard share a cache. Workers put a core of
-// their own before a node. Where the cores go evenly into shards and workers, none of this: each shard has all its
-// threads on one core, out of whose caches they read what another has written. A rule gives way only where nothing else is left, and then the plan says so in `warnings`.
+// their own before a node. Where four cores or fewer go evenly into shards and workers, each shard has all its threads
+// on one core instead, out of whose caches they read what another has written. A rule gives way only where nothing
+// else is left, and then the plan says so in `warnings`.
 #pragma once
 
 #include <optional>

@@ -93,6 +93,21 @@ class Live(ReplayTest):
         self.assertEqual(130, replay.finish())
         self.finish(subscriber, 3)
 
+    def test_two_programs_share_a_plan_file_and_its_workers(self):
+        file = pathlib.Path(self.sockets, "plan.toml")
+        file.write_text(run("plan", "--toml", "--shards", 2).stdout)
+        planned = run_json("plan", "--plan", file, "--json")["threads"]
+        planned = {thread["name"]: thread["pu"] for thread in planned if thread["role"] != "io"}
+        replay, endpoints = self.start_replay(folder.tape(TOPS), "--rate", 20, "--loop", 0, "--shards", 2, "--plan", file,
+                                              to=TCP, terminal=True)
+        subscriber = self.subscribe(endpoints, "--plan", file)
+        self.wait_until_sending(replay, 1000)
+        there = threads_of(replay) | threads_of(subscriber)
+        self.assertEqual(planned, {name: cpu for name, cpu in there.items() if name[:3] in ("pub", "sub") or name[:5] == "work-"})
+        replay.signal(signal.SIGINT)
+        self.assertEqual(130, replay.finish())
+        self.finish(subscriber, 3)
+
     def test_the_plan_may_choose_the_numbers(self):
         report, receipts = self.play(folder.tape(TOPS), "--shards", "auto", "--plan", "auto", to=TCP,
                                      subscribe=[("--workers", "auto", "--plan", "auto")])

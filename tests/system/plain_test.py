@@ -10,7 +10,7 @@ import unittest
 
 import tapedeck_program
 from replay_test import COMPLETE, TCP, TOPS_RECORDS, ReplayTest
-from tapedeck_program import TOPS, Folder, records_of, run, run_json
+from tapedeck_program import TAPEDECK, TOPS, Folder, records_of, run, run_json
 
 CLIENT = pathlib.Path(__file__).parent.parent / "consumer" / "plain_client.py"
 SMALL_QUEUE = """
@@ -32,6 +32,13 @@ def setUpModule():
     global folder
     folder = Folder()
     unittest.addModuleCleanup(folder.close)
+
+
+class Allocator(unittest.TestCase):
+    @unittest.skipIf(b"__asan_init" in pathlib.Path(TAPEDECK).read_bytes(), "a sanitizer has its own")
+    def test_it_is_mimalloc(self):
+        done = subprocess.run([TAPEDECK, "--version"], capture_output=True, text=True, env={"MIMALLOC_VERBOSE": "1"})
+        self.assertIn("mimalloc: process done", done.stderr)
 
 
 class OurSubscriber(ReplayTest):

@@ -184,6 +184,23 @@ TEST(Plan, GivesEachShardACoreWhereTheCoresGoEvenlyIntoShardsAndWorkers) {
   }
 }
 
+TEST(Plan, GivesEachShardACoreThoughAllNicsHangOnOneNode) {
+  const Topology two = machine("package:2 numa:1 core:1 pu:4", 1);
+  const Plan plan = plan_for(two, ask(Role::kBoth, 2, 2));
+  EXPECT_NE(core_of(two, plan.publishers.at(0).io), core_of(two, plan.publishers.at(1).io));
+}
+
+TEST(Plan, GivesNoShardACoreUnderFifoNorWhereSomethingIsFixedNorOfManyCores) {
+  PlanRequest fifo = ask(Role::kBoth, 2, 2);
+  fifo.fifo_priority = 10;
+  PlanRequest fixed = ask(Role::kBoth, 2, 2);
+  fixed.fixed_worker_cpus = {1};
+  const Topology two = machine("core:2 pu:1", 1);
+  for (const PlanRequest& request : {fifo, fixed}) EXPECT_NE(plan_for(two, request).publishers.at(1).io.cpu, 1u);
+  const Plan large = plan_for(machine("core:8 pu:1", 1), ask(Role::kBoth, 8, 8));
+  EXPECT_NE(large.publishers.at(0).io.cpu, large.publishers.at(0).thread.cpu);
+}
+
 TEST(Plan, GivesNoShardACoreWhereOneWorkerOrAThirdShardWouldMakeOneOfThemBusier) {
   const Topology two = machine("core:2 pu:1", 1);
   EXPECT_NE(plan_for(two, ask(Role::kBoth, 2, 1)).publishers.at(1).io.cpu, 1u);
