@@ -11,8 +11,7 @@
 namespace tapedeck::replay {
 namespace {
 
-constexpr size_t kBuffersMin = 3;
-constexpr size_t kBuffersMax = 4;
+constexpr size_t kBuffersInFlight = 3;
 constexpr uint64_t kQueueBytesUsual = 64u << 20;
 constexpr uint64_t kPlainQueueBytesUsual = 4u << 20;  // small messages are dear once they have left the caches
 constexpr size_t kRunsAheadOfLanes = 8;               // in the read-ahead's queue and hands
@@ -67,8 +66,7 @@ Order Shard::order() const {
 
 // Few, so that a buffer is still cached when it is used again; a paced replay also holds one for each lane.
 size_t Shard::buffers(size_t lanes) const {
-  const size_t in_flight = std::clamp<size_t>(queue_bytes() / shared_.run_bytes, kBuffersMin, kBuffersMax);
-  return in_flight + (shared_.options.rate ? lanes + kRunsAheadOfLanes : 0);
+  return kBuffersInFlight + (shared_.options.rate ? lanes + kRunsAheadOfLanes : 0);
 }
 
 const topology::ShardPlace* Shard::place() const {
