@@ -271,7 +271,9 @@ class WhatIsLost(MulticastTest):
 
     def test_because_the_line_was_too_slow_for_its_queue_is_in_the_report(self):
         made = self.make(subscribers=1, nics=1)
-        replay = self.start("replay", tape, "--to", self.at((A, 1)), "--mc-rate", "8Mbit", "--batch", "8MiB", "--wait-for", 0,
+        one_lane = folder.path / "one-lane.tape"  # which is one run: 24 s of the line
+        run_json("synth", "--fixed", 100, "--lanes", 1, "--messages", RECORDS, "-o", one_lane, "--json")
+        replay = self.start("replay", one_lane, "--to", self.at((A, 1)), "--mc-rate", "8Mbit", "--batch", "64MiB", "--wait-for", 0,
                             "--json", box=made.publisher)
         report = self.finish(replay, 3)
         self.assertEqual(RECORDS, report["records"])
