@@ -145,7 +145,9 @@ core::Status place(SubscribeOptions& options) {
   TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(options.plan, topology::Role::kSubscriber,
                                                                {.is_auto = false, .number = subscribers}, workers));
   if (!plan) return {};
-  options.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
+  if (!plan->workers.empty()) {
+    options.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
+  }
   options.box.places = std::move(plan->subscribers);
   options.box.worker_places = std::move(plan->workers);
   return {};
