@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/topology/discover.h"
@@ -43,6 +44,11 @@ core::Result<std::optional<topology::Plan>> make_placement(const std::string& pl
   TD_ASSIGN(topology::Plan made, topology::make_plan(machine, request));
   for (const std::string& warning : made.warnings) fmt::print(stderr, "plan: {}\n", warning);
   return made;
+}
+
+unsigned workers_of(const PlannedCount& asked, const std::optional<topology::Plan>& plan) {
+  const auto planned = static_cast<unsigned>(plan ? plan->workers.size() : 0);
+  return asked.number.value_or(std::max(1u, planned));
 }
 
 void NoticeTeller::tell(const std::vector<std::string>& notices) {

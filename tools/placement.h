@@ -27,6 +27,9 @@ void add_plan_option(CLI::App& command, std::string& plan);
                                                                          const PlannedCount& shards,
                                                                          const PlannedCount& workers);
 
+// As many workers as were asked for, or else as the plan has; one where neither says any.
+[[nodiscard]] unsigned workers_of(const PlannedCount& asked, const std::optional<topology::Plan>& plan);
+
 // Tells sentences on standard error, each once, when they have come.
 class NoticeTeller {
  public:

@@ -9,7 +9,6 @@
 #include "engine/core/file.h"
 #include "engine/core/parse.h"
 #include "engine/topology/pinning.h"
-#include "engine/transport/socket.h"
 #include "replay/embedded.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
@@ -93,15 +92,12 @@ core::Status place(ReplayArguments& arguments) {
   TD_ASSIGN(PlannedCount shards, parse_planned_count(arguments.shards, "--shards"));
   TD_ASSIGN(const PlannedCount workers, parse_planned_count(arguments.workers, "--workers"));
   arguments.replay.shards = shards.number;
-  arguments.box.workers = workers.number.value_or(1);
   if (!shards.is_auto && !shards.number) shards.number = endpoints_in(arguments.replay.endpoints.front());
   const auto role = is_embedded(arguments) ? topology::Role::kBoth : topology::Role::kPublisher;
   TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(arguments.plan, role, shards, workers));
+  arguments.box.workers = workers_of(workers, plan);
   if (!plan) return {};
   if (shards.is_auto) arguments.replay.shards = static_cast<unsigned>(plan->publishers.size());
-  if (!plan->workers.empty()) {
-    arguments.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
-  }
   arguments.replay.places = std::move(plan->publishers);
   arguments.box.worker_places = std::move(plan->workers);
   return {};

@@ -8,7 +8,6 @@
 
 #include "engine/blackbox/black_box.h"
 #include "engine/core/parse.h"
-#include "engine/transport/socket.h"
 #include "tools/commands.h"
 #include "tools/live/live_view.h"
 #include "tools/message_memory.h"
@@ -139,15 +138,12 @@ class StallTeller {
 // The number of workers, and where the threads run.
 core::Status place(SubscribeOptions& options) {
   TD_ASSIGN(const PlannedCount workers, parse_planned_count(options.workers, "--workers"));
-  options.box.workers = workers.number.value_or(1);
   const auto endpoints = static_cast<unsigned>(std::ranges::count(options.box.endpoint, ',')) + 1;
   const unsigned subscribers = options.box.subscribers == 0 ? endpoints : options.box.subscribers;
   TD_ASSIGN(std::optional<topology::Plan> plan, make_placement(options.plan, topology::Role::kSubscriber,
                                                                {.is_auto = false, .number = subscribers}, workers));
+  options.box.workers = workers_of(workers, plan);
   if (!plan) return {};
-  if (!plan->workers.empty()) {
-    options.box.workers = workers.number.value_or(static_cast<unsigned>(plan->workers.size()));
-  }
   options.box.places = std::move(plan->subscribers);
   options.box.worker_places = std::move(plan->workers);
   return {};

@@ -163,8 +163,10 @@ class Planner {
 
   // The wish of a thread that works with a shard whose own thread is placed.
   [[nodiscard]] Wish near(const ShardPlace& shard) const {
-    const Core& core = topology_.cores[occupancy_.core_of(*shard.thread.cpu)];
+    const unsigned number = occupancy_.core_of(*shard.thread.cpu);
+    const Core& core = topology_.cores[number];
     Wish wish;
+    if (is_core_by_core_) wish.core = number;
     wish.node = core.node;
     wish.cache = core.cache;
     return wish;
@@ -180,7 +182,6 @@ class Planner {
       if (i < fixed) worker.cpu = request_.fixed_worker_cpus[i];
       Wish wish = near(plan_.subscribers[i % plan_.subscribers.size()]);
       wish.own_core_before_near = true;
-      if (is_core_by_core_) wish.core = occupancy_.core_of(*plan_.subscribers[i % plan_.subscribers.size()].io.cpu);
       place(worker, wish);
     }
   }

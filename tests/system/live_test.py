@@ -103,7 +103,7 @@ class Live(ReplayTest):
         subscriber = self.subscribe(endpoints, "--plan", file)
         self.wait_until_sending(replay, 1000)
         there = threads_of(replay) | threads_of(subscriber)
-        self.assertEqual(planned, {name: cpu for name, cpu in there.items() if name[:3] in ("pub", "sub") or name[:5] == "work-"})
+        self.assertEqual(planned, {name: cpu for name, cpu in there.items() if name.startswith(("pub-", "sub-", "work-"))})
         replay.signal(signal.SIGINT)
         self.assertEqual(130, replay.finish())
         self.finish(subscriber, 3)
